@@ -1,0 +1,111 @@
+"""The contract of an evaluator: a frozen dataclass whose fields are its YAML arguments, and one method.
+
+    @dataclass(frozen=True, slots=True)
+    class Contains(Evaluator):
+        \"\"\"The output contains a text.\"\"\"
+        name: ClassVar = "contains"
+        value_field: ClassVar = "text"
+        text: Text
+        ignore_case: bool = False
+
+        def score(self, context: Context) -> Score: ...
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
+
+from pydantic import BeforeValidator
+
+from llmctl.canonical import written
+from llmctl.outcome import Outcome
+
+__all__ = ["Context", "Embed", "Evaluator", "Score", "Scored", "Text", "Vector"]
+
+Vector = Sequence[float]
+Embed = Callable[[Sequence[str]], Awaitable[list[Vector]]]
+"""Texts in, one unit-length vector for each out; answered in batches by a child process."""
+
+
+def _as_written(value: object) -> object:
+    return written(value) if isinstance(value, str | int | float | bool) else value
+
+
+Text = Annotated[str, BeforeValidator(_as_written)]
+"""Text; a YAML number or truth value counts as the text its author wrote (`1.10` stays `1.10`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The judgement of one evaluator on one output."""
+
+    score: float
+    """In [0, 1]; NaN is refused."""
+    passed: bool
+    explanation: str
+    """What was compared, and why it passed or failed: a sentence that a person can act on."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.score <= 1.0:
+            raise ValueError(f"a score lies between 0 and 1, not {self.score}")
+
+
+Scored = Score | Awaitable[Score]
+"""Deterministic evaluators answer at once; those that ask a model answer later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything an evaluator may look at."""
+
+    output: str
+    """The text to judge: after `extract`, where the bank has one."""
+    raw_output: str = ""
+    """The whole answer."""
+    expected: object = None
+    """From the case, or from `against`. `has_expected` tells null from absent."""
+    has_expected: bool = False
+    vars: Mapping[str, object] = field(default_factory=dict)
+    outcome: Outcome = Outcome.ANSWERED
+    finish_reason: str | None = None
+    tool_calls: Sequence[Mapping[str, object]] = ()
+    latency_ms: float | None = None
+    ttft_ms: float | None = None
+    cost_usd: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    embed: Embed | None = None
+
+
+class Evaluator(ABC):
+    """Scores one output. Subclasses are frozen dataclasses; their docstring is the first line of their documentation."""
+
+    __slots__ = ()
+
+    name: ClassVar[str]
+    """The word that stands in a bank."""
+    value_field: ClassVar[str | None] = None
+    """The field that the one value under the name fills: `contains: sorry` fills `text`."""
+
+    @abstractmethod
+    def score(self, context: Context) -> Scored:
+        """Judge the output.
+
+        Raises:
+            EvaluatorError: it cannot be judged (never for an output that is merely wrong).
+        """
+
+    def needs_expected(self) -> bool:
+        """Whether, with these arguments, a case without `expected` is an error."""
+        return False
+
+    def embeds(self) -> bool:
+        """Whether it uses `context.embed`, so that the embedding model must start with the plan."""
+        return False
+
+    def identity(self) -> object:
+        """What beside the arguments changes the score (a model's name or hash); part of the score key."""
+        return None

@@ -1,0 +1,1 @@
+"""What users wrote: strict files, templates and git revisions, turned into frozen models."""

@@ -1,0 +1,1 @@
+"""Who answers: a gateway over the transports `direct`, `litellm`, `local` and `fake`."""

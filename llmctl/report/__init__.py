@@ -1,0 +1,1 @@
+"""One report model, and a renderer for each place it is read."""

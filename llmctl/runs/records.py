@@ -1,0 +1,201 @@
+"""The events of a run's journal: what is written, in this order, and what everything else is rebuilt from.
+
+    run      once, first: who, when, with what
+    prompt   each prompt version as it was used
+    target   each prompt x model, resolved
+    bank     each bank
+    case     each planned case, with all that its evaluators read
+    call     each call, as soon as it is answered
+    result   each (target, case, repeat), as soon as it is scored
+    end      once, last; a journal without it belongs to a run that is going on or was killed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from llmctl.outcome import Outcome
+from llmctl.providers.records import Call
+
+__all__ = [
+    "BankEvent",
+    "CallEvent",
+    "CaseEvent",
+    "EndEvent",
+    "Event",
+    "MetricScore",
+    "PromptEvent",
+    "ResultEvent",
+    "RunEvent",
+    "RunStatus",
+    "TargetEvent",
+]
+
+
+class RunStatus(StrEnum):
+    """How a run ended, or that it did not."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """The head of a run. Times are UTC epoch seconds."""
+
+    run_id: str
+    started_at: float
+    command: str
+    """The command line."""
+    planned: int
+    """How many results the plan holds."""
+    label: str | None = None
+    commit: str | None = None
+    branch: str | None = None
+    dirty: bool | None = None
+    llmctl_version: str = ""
+    python_version: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Of the packages that can change an answer or a score, where they are installed."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    """The flags and settings that shaped the plan."""
+    pid: int = 0
+    format: int = 1
+    """Version of the journal's format."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptEvent:
+    """A prompt version used in the run."""
+
+    name: str
+    label: str
+    digest: str
+    rev: str | None = None
+    commit: str | None = None
+    source: Mapping[str, object] = field(default_factory=dict)
+    """Messages (as templates), parameters, tools and output format."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetEvent:
+    """One prompt x model."""
+
+    prompt: str
+    """The prompt's label: `triage` or `triage@main`."""
+    prompt_name: str
+    model: str
+    """The model's name in `llmctl.toml`, or the model string."""
+    resolved_model: str
+    transport: str
+    endpoint: str
+    params: Mapping[str, object] = field(default_factory=dict)
+    price_input: float | None = None
+    """USD per million tokens; None: unknown."""
+    price_output: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BankEvent:
+    """A bank used in the run."""
+
+    name: str
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseEvent:
+    """A planned case, with everything its evaluators read."""
+
+    bank: str
+    case_id: str
+    vars: Mapping[str, object]
+    expected: object = None
+    has_expected: bool = False
+    tags: tuple[str, ...] = ()
+    group: str | None = None
+    must_pass: bool = False
+    weight: int = 1
+    pass_score: float | None = None
+    evaluators: tuple[Mapping[str, object], ...] = ()
+    """The evaluators' configuration, as data."""
+    digest: str = ""
+    """Changes when the case's variables, expected answer or evaluators change."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallEvent:
+    """A call and its id within the store."""
+
+    call_id: str
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class MetricScore:
+    """One evaluator's judgement on one result; `score` and `passed` are None where it broke."""
+
+    metric: str
+    evaluator: str
+    weight: float
+    score: float | None
+    passed: bool | None
+    explanation: str
+    error: bool = False
+    extracted: str | None = None
+    """What `extract` found, where the bank has one."""
+    score_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultEvent:
+    """One (target, case, repeat)."""
+
+    bank: str
+    case_id: str
+    prompt: str
+    """The prompt's label."""
+    model: str
+    repeat: int
+    """1, 2, ... : the r-th independent draw."""
+    outcome: Outcome
+    passed: bool | None
+    """None: no evidence."""
+    score: float | None
+    reason: str
+    """Why it failed, or why there is no verdict; empty when passed."""
+    call_id: str | None
+    call_key: str
+    cached: bool = False
+    """True where the call's answer was not sent for by this result."""
+    output: str | None = None
+    finish_reason: str | None = None
+    latency_ms: float | None = None
+    ttft_ms: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    scores: tuple[MetricScore, ...] = ()
+    tags: tuple[str, ...] = ()
+    expected: str | None = None
+    """The expected answer as text, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndEvent:
+    """How the run ended."""
+
+    status: RunStatus
+    ended_at: float
+    done: int
+    """Results written."""
+    error: str | None = None
+
+
+Event = RunEvent | PromptEvent | TargetEvent | BankEvent | CaseEvent | CallEvent | ResultEvent | EndEvent

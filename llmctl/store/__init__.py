@@ -1,0 +1,1 @@
+"""The DuckDB file: an index over the journals, with numbered migrations, views and queries."""
