@@ -8,7 +8,17 @@ from typing import Any
 
 import orjson
 
-__all__ = ["WrittenBool", "WrittenFloat", "WrittenInt", "canonical_json", "digest", "from_json", "plain", "to_json", "written"]
+__all__ = [
+    "WrittenBool",
+    "WrittenFloat",
+    "WrittenInt",
+    "canonical_json",
+    "digest",
+    "from_json",
+    "plain",
+    "to_json",
+    "written",
+]
 
 _TAG = "$written"
 
@@ -19,6 +29,7 @@ class WrittenInt(int):
     text: str
 
     def __new__(cls, value: int, text: str) -> WrittenInt:
+        """Keep the value and the text it was written as."""
         number = super().__new__(cls, value)
         number.text = text
         return number
@@ -33,6 +44,7 @@ class WrittenFloat(float):
     text: str
 
     def __new__(cls, value: float, text: str) -> WrittenFloat:
+        """Keep the value and the text it was written as."""
         number = super().__new__(cls, value)
         number.text = text
         return number
@@ -47,6 +59,7 @@ class WrittenBool(int):
     text: str
 
     def __new__(cls, value: bool, text: str) -> WrittenBool:
+        """Keep the value and the text it was written as."""
         flag = super().__new__(cls, value)
         flag.text = text
         return flag

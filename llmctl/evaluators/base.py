@@ -1,14 +1,14 @@
 """The contract of an evaluator: a frozen dataclass whose fields are its YAML arguments, and one method.
 
-    @dataclass(frozen=True, slots=True)
-    class Contains(Evaluator):
-        \"\"\"The output contains a text.\"\"\"
-        name: ClassVar = "contains"
-        value_field: ClassVar = "text"
-        text: Text
-        ignore_case: bool = False
+@dataclass(frozen=True, slots=True)
+class Contains(Evaluator):
+    \"\"\"The output contains a text.\"\"\"
+    name: ClassVar = "contains"
+    value_field: ClassVar = "text"
+    text: Text
+    ignore_case: bool = False
 
-        def score(self, context: Context) -> Score: ...
+    def score(self, context: Context) -> Score: ...
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pydantic import BeforeValidator
 from llmctl.canonical import written
 from llmctl.outcome import Outcome
 
-__all__ = ["Context", "Embed", "Evaluator", "Score", "Scored", "Text", "Vector"]
+__all__ = ["Context", "Embed", "Evaluator", "MetricScore", "Score", "Scored", "Text", "Vector"]
 
 Vector = Sequence[float]
 Embed = Callable[[Sequence[str]], Awaitable[list[Vector]]]
@@ -80,8 +80,24 @@ class Context:
     embed: Embed | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class MetricScore:
+    """One evaluator's judgement on one result; `score` and `passed` are None where it broke."""
+
+    metric: str
+    evaluator: str
+    weight: float
+    score: float | None
+    passed: bool | None
+    explanation: str
+    error: bool = False
+    extracted: str | None = None
+    """What `extract` found, where the bank has one."""
+    score_key: str = ""
+
+
 class Evaluator(ABC):
-    """Scores one output. Subclasses are frozen dataclasses; their docstring is the first line of their documentation."""
+    """Scores one output. Subclasses are frozen dataclasses; their docstring opens their documentation."""
 
     __slots__ = ()
 

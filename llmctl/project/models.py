@@ -117,7 +117,7 @@ class EvaluatorSpec:
     children: tuple[EvaluatorSpec, ...] = ()
     """The specs inside `not`, `any` and `all`; `args` is None then."""
     place: Place | None = None
-    arg_places: Mapping[tuple[str | int, ...], Place] = field(default_factory=dict, compare=False, hash=False, repr=False)
+    arg_places: Mapping[tuple[str | int, ...], Place] = field(default_factory=dict, compare=False, repr=False)
     """Where each argument stands, by its path under `args`."""
 
     @property

@@ -1,13 +1,13 @@
 """The events of a run's journal: what is written, in this order, and what everything else is rebuilt from.
 
-    run      once, first: who, when, with what
-    prompt   each prompt version as it was used
-    target   each prompt x model, resolved
-    bank     each bank
-    case     each planned case, with all that its evaluators read
-    call     each call, as soon as it is answered
-    result   each (target, case, repeat), as soon as it is scored
-    end      once, last; a journal without it belongs to a run that is going on or was killed
+run      once, first: who, when, with what
+prompt   each prompt version as it was used
+target   each prompt x model, resolved
+bank     each bank
+case     each planned case, with all that its evaluators read
+call     each call, as soon as it is answered
+result   each (target, case, repeat), as soon as it is scored
+end      once, last; a journal without it belongs to a run that is going on or was killed
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from llmctl.evaluators.base import MetricScore
 from llmctl.outcome import Outcome
 from llmctl.providers.records import Call
 
@@ -135,22 +136,6 @@ class CallEvent:
 
     call_id: str
     call: Call
-
-
-@dataclass(frozen=True, slots=True)
-class MetricScore:
-    """One evaluator's judgement on one result; `score` and `passed` are None where it broke."""
-
-    metric: str
-    evaluator: str
-    weight: float
-    score: float | None
-    passed: bool | None
-    explanation: str
-    error: bool = False
-    extracted: str | None = None
-    """What `extract` found, where the bank has one."""
-    score_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
