@@ -1,0 +1,112 @@
+"""The command `llmctl`: its commands, and the one place where an error becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from llmctl import __version__
+from llmctl.cli import evaluate, init, models, runs, schema, try_prompt, validate
+from llmctl.cli.session import Session
+from llmctl.errors import ExitCode, LlmctlError
+
+__all__ = ["app", "main", "run"]
+
+app = typer.Typer(
+    name="llmctl",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("init")(init.init)
+app.command("validate")(validate.validate)
+app.command("eval")(evaluate.evaluate)
+app.command("try")(try_prompt.try_prompt)
+app.command("runs")(runs.runs)
+app.command("show")(runs.show)
+app.command("schema")(schema.schema)
+app.add_typer(models.app, name="models")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"llmctl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def llmctl(
+    ctx: typer.Context,
+    directory: Annotated[
+        Path, typer.Option("-C", metavar="DIR", help="Work as if started in this directory.")
+    ] = Path(),
+    env_file: Annotated[
+        Path | None, typer.Option("--env-file", metavar="FILE", help="Read keys from this file of NAME=value lines.")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Change prompts and models without fear.
+
+    Prompts and test banks are YAML files in your repository. llmctl runs them across models, scores the answers,
+    and keeps every call in one local DuckDB file.
+    """
+    ctx.obj = Session(directory, env_file)
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # Text of a model may hold characters that this terminal cannot show: they are escaped, never an error.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    debug = "--debug" in arguments
+    try:
+        # `--debug` counts wherever it stands: it is added to a command line that has just failed.
+        app([argument for argument in arguments if argument != "--debug"])
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else ExitCode.DONE
+    except LlmctlError as error:
+        _say(error, debug=debug)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away (`llmctl runs | head`): nothing is left to say, and no one to hear it.
+        sys.stdout = None  # type: ignore[assignment]
+        return ExitCode.DONE
+    except Exception as error:
+        return _unexpected(error, debug=debug)
+    return ExitCode.DONE
+
+
+def _say(error: LlmctlError, *, debug: bool) -> None:
+    from llmctl.cli.screen import stderr
+    from llmctl.report.problems import render_error
+
+    if debug:
+        traceback.print_exc()
+    render_error(stderr(), error)
+
+
+def _unexpected(error: Exception, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    else:
+        sys.stderr.write(
+            f"Error: llmctl met something it did not expect ({type(error).__name__}: {error}).\n"
+            "What was done is kept. Run it again with --debug to see where, and please report it.\n"
+        )
+    return ExitCode.UNFINISHED

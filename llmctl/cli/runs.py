@@ -1,0 +1,120 @@
+"""`llmctl runs` and `llmctl show`: what was run, and one run or one result of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from llmctl.cli.session import Session
+    from llmctl.report.result import ShownResult
+    from llmctl.runs.history import History
+    from llmctl.runs.records import ResultEvent
+
+__all__ = ["runs", "show"]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def runs(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many, newest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the runs, newest first."""
+    from llmctl.cli.screen import print_json, stdout
+    from llmctl.report.documents import runs_json
+    from llmctl.report.runs import render_runs
+    from llmctl.runs.history import History
+
+    session: Session = ctx.obj
+    listed = History(session.config.store).runs(limit=limit)
+    if as_json:
+        print_json(runs_json(listed))
+    else:
+        render_runs(stdout(), listed)
+
+
+def show(
+    ctx: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Id (6 characters or more), @last, @last~1, or a label.")],
+    case: Annotated[str | None, typer.Argument(metavar="[CASE]", help="CASE or BANK/CASE: its results.")] = None,
+    payloads: Annotated[bool, typer.Option("--payloads", help="With a case: the exact requests and answers.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show a run, or the results of one case with explanation, payload and attempts."""
+    from llmctl.runs.history import History
+
+    session: Session = ctx.obj
+    history = History(session.config.store)
+    run_id = history.find(run)
+    if case is None:
+        _show_run(history, run_id, as_json=as_json)
+    else:
+        _show_case(history, run_id, case, payloads=payloads, as_json=as_json)
+
+
+def _show_run(history: History, run_id: str, *, as_json: bool) -> None:
+    from llmctl.cli.screen import print_json, stdout
+    from llmctl.report.documents import report_json
+    from llmctl.report.model import case_facts
+    from llmctl.report.tally import Tally
+    from llmctl.report.terminal import render_report
+
+    tally = Tally(case_facts(history.cases(run_id)))
+    for result in history.results(run_id):
+        tally.add(result)
+    report = tally.report(history.head(run_id))
+    if as_json:
+        print_json(report_json(report, history.results(run_id), command="show"))
+    else:
+        render_report(stdout(), report)
+
+
+def _show_case(history: History, run_id: str, case: str, *, payloads: bool, as_json: bool) -> None:
+    from llmctl.cli.screen import print_json, stdout
+    from llmctl.report.documents import shown_json
+    from llmctl.report.result import render_result
+
+    results = _results_of(history, run_id, case)
+    shown = [_shown(history, run_id, result) for result in results]
+    if as_json:
+        print_json(shown_json(shown))
+        return
+    for one in shown:
+        render_result(stdout(), one, payloads=payloads)
+
+
+def _results_of(history: History, run_id: str, case: str) -> list[ResultEvent]:
+    """The results of a case; `CASE` alone may stand in several banks, `BANK/CASE` names one."""
+    found = list(history.results(run_id, case_id=case))
+    if not found and "/" in case:
+        bank, _, case_id = case.rpartition("/")
+        found = list(history.results(run_id, bank=bank, case_id=case_id))
+    if not found:
+        near = _nearest(case, (result.case_id for result in history.results(run_id)))
+        raise UsageError(f'The run {run_id} has no result of a case "{case}".', hint=near)
+    return found
+
+
+def _nearest(case: str, ids: Iterable[str]) -> str | None:
+    import difflib
+
+    close = difflib.get_close_matches(case, dict.fromkeys(ids), n=1)
+    return f'Did you mean "{close[0]}"?' if close else None
+
+
+def _shown(history: History, run_id: str, result: ResultEvent) -> ShownResult:
+    from llmctl.report.result import ShownResult
+
+    return ShownResult(
+        run_id=run_id,
+        result=result,
+        case=history.case(run_id, result.bank, result.case_id),
+        call=history.call(result.call_id) if result.call_id else None,
+    )

@@ -1,0 +1,134 @@
+"""An evaluator made ready for cases: its arguments checked, `extract` and `against` in place."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+from llmctl.errors import EvaluatorError, Problem
+from llmctl.evaluators.base import Context, Evaluator, Score
+from llmctl.evaluators.extract import Extractor
+from llmctl.project.models import EvaluatorSpec
+
+__all__ = ["BuiltEvaluator", "ChecksExpected", "Judged", "NothingToJudge", "judge_all"]
+
+
+@runtime_checkable
+class ChecksExpected(Protocol):
+    """An evaluator that can say before any call that an expected answer is of no use to it."""
+
+    def expected_problem(self, expected: object) -> str | None:
+        """Why it cannot be compared, as the end of a sentence that begins with the expected answer."""
+
+
+class NothingToJudge(Score):
+    """A failing score that stays one inside `not`: what should have been judged is not there."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of one evaluator on one output: a score, or the reason that there is none."""
+
+    score: Score | None
+    error: str | None = None
+    """Why the evaluator broke; None where it has a score."""
+    extracted: str | None = None
+    """What `extract` found, where there is one."""
+    missing: bool = False
+    """There was nothing to judge (`extract` found nothing): it fails, and `not` does not turn that into a pass."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether there is a score that passes."""
+        return self.score is not None and self.score.passed
+
+    @property
+    def explanation(self) -> str:
+        """The score's explanation, or the error."""
+        return self.score.explanation if self.score is not None else self.error or ""
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltEvaluator:
+    """One evaluator, ready to judge any output of the cases it was built for."""
+
+    evaluator: Evaluator
+    spec: EvaluatorSpec
+    metric: str
+    weight: float
+    extract: Extractor | None = None
+    against: object = None
+    """Stands in for the expected answer, references resolved."""
+    has_against: bool = False
+    key: str = ""
+    """Digest of everything but the case and the output that decides the score."""
+    warnings: tuple[Problem, ...] = ()
+    """What is odd but allowed: an unknown keyword in a schema."""
+
+    @property
+    def needs_expected(self) -> bool:
+        """Whether a case without `expected` is an error."""
+        return not self.has_against and self.evaluator.needs_expected()
+
+    @property
+    def embeds(self) -> bool:
+        """Whether the embedding model must be at hand."""
+        return self.evaluator.embeds()
+
+    def expected_problem(self, expected: object) -> str | None:
+        """Why the case's expected answer is of no use here; None when it is, or when it is not looked at."""
+        if not self.needs_expected or not isinstance(self.evaluator, ChecksExpected):
+            return None
+        return self.evaluator.expected_problem(expected)
+
+    def judge(self, context: Context) -> Judged | Awaitable[Judged]:
+        """Judge an output. Whatever the evaluator raises becomes a `Judged` with an error; cancellation passes."""
+        extracted = None
+        if self.has_against:
+            context = replace(context, expected=self.against, has_expected=True)
+        try:
+            if self.extract is not None:
+                extraction = self.extract.find(context.output)
+                if extraction.text is None:
+                    return Judged(NothingToJudge(0.0, False, extraction.problem), missing=True)
+                extracted = extraction.text
+                context = replace(context, output=extracted)
+            scored = self.evaluator.score(context)
+        except Exception as error:  # a broken evaluator is a row without a verdict, never a crash
+            return Judged(None, _said(error), extracted)
+        if isinstance(scored, Score):
+            return _judged(scored, extracted)
+        return self._later(scored, extracted)
+
+    async def _later(self, scored: Awaitable[Score], extracted: str | None) -> Judged:
+        try:
+            return _judged(await scored, extracted)
+        except Exception as error:
+            return Judged(None, _said(error), extracted)
+
+
+def _judged(score: Score, extracted: str | None) -> Judged:
+    if not isinstance(score, Score):
+        return Judged(None, f"it returned {type(score).__name__}, not a Score", extracted)
+    return Judged(score, extracted=extracted, missing=isinstance(score, NothingToJudge))
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, EvaluatorError) else f"{type(error).__name__}: {error}"
+
+
+def judge_all(built: Sequence[BuiltEvaluator], context: Context) -> list[Judged] | Awaitable[list[Judged]]:
+    """Judge one output by several evaluators, at once where none of them waits for a model."""
+    results = [one.judge(context) for one in built]
+    done = [result for result in results if isinstance(result, Judged)]
+    return done if len(done) == len(results) else _gather(results)
+
+
+async def _gather(results: Sequence[Judged | Awaitable[Judged]]) -> list[Judged]:
+    import asyncio
+
+    waited = iter(await asyncio.gather(*(result for result in results if not isinstance(result, Judged))))
+    return [result if isinstance(result, Judged) else next(waited) for result in results]

@@ -1,0 +1,90 @@
+"""What `extract` takes from an output before it is judged: a JSON pointer or a regular expression."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from llmctl.canonical import written
+from llmctl.evaluators.json_text import json_text, pointer_text, read_json, split_pointer
+from llmctl.evaluators.patterns import Pattern, compile_pattern
+from llmctl.evaluators.wording import nearest, quote, visible
+
+__all__ = ["Extraction", "Extractor", "PatternExtractor", "PointerExtractor", "compile_extract"]
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What was found, or the `problem` as a sentence: then the metric fails."""
+
+    text: str | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PointerExtractor:
+    """A JSON pointer (RFC 6901): a text as it is, any other value as its JSON text, numbers as the model wrote them."""
+
+    pointer: str
+    keys: tuple[str, ...]
+
+    def find(self, output: str) -> Extraction:
+        """Follow the pointer through the output."""
+        read = read_json(output)
+        if read.problem:
+            return Extraction(None, f"`extract: {self.pointer}` found nothing: the output is {read.problem}")
+        value = read.value
+        for depth, key in enumerate(self.keys):
+            value, problem = _step(value, key)
+            if problem:
+                where = "the output" if not depth else visible(pointer_text(self.keys[:depth]))
+                return Extraction(None, f"`extract: {self.pointer}` found nothing: {where} {problem}")
+        return Extraction(json_text(value) if isinstance(value, list | dict) else written(value))
+
+
+@dataclass(frozen=True, slots=True)
+class PatternExtractor:
+    """An RE2 pattern: its first match in the output; group 1 where the pattern has one, else all of it."""
+
+    pattern: Pattern
+
+    def find(self, output: str) -> Extraction:
+        """Search the output."""
+        found = self.pattern.search(output)
+        text = None if found is None else found.group if found.groups else found.text
+        if text is None:
+            return Extraction(
+                None, f"`extract: {self.pattern.source}` found nothing in the output {quote(output.strip())}"
+            )
+        return Extraction(text)
+
+
+Extractor = PointerExtractor | PatternExtractor
+
+
+@lru_cache(maxsize=1024)
+def compile_extract(text: str) -> Extractor:
+    """Ready an `extract`: a JSON pointer when it is empty or begins with `/`, else a pattern.
+
+    Raises:
+        ValueError: it is neither; the message ends a sentence that begins with its name.
+    """
+    if not text or text.startswith("/"):
+        return PointerExtractor(text, split_pointer(text))
+    return PatternExtractor(compile_pattern(text))
+
+
+def _step(value: object, key: str) -> tuple[object, str]:
+    if isinstance(value, dict):
+        if key in value:
+            return value[key], ""
+        hint = nearest(key, value) or f"It has {', '.join(quote(name, 40) for name in list(value)[:8]) or 'no keys'}."
+        return None, f"has no key {quote(key, 60)}. {hint}"
+    if isinstance(value, list):
+        # RFC 6901: array indexes have no leading zeros
+        if key == "0" or (key.isascii() and key.isdigit() and not key.startswith("0") and len(key) < 10):
+            if int(key) < len(value):
+                return value[int(key)], ""
+            return None, f"has {len(value)} items, and they count from 0"
+        return None, f"is a list, and {quote(key, 60)} is no index"
+    return None, f"is {visible(json_text(value), 60)}, which has no parts"

@@ -1,0 +1,134 @@
+"""Rows of an included table as cases."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from llmctl.canonical import WrittenBool, written
+from llmctl.errors import Place, Problem
+from llmctl.project.case_draft import CaseDraft, CaseShape, as_expected, draft_of
+from llmctl.project.document import DataPath, Document
+from llmctl.project.evaluator_entry import EvaluatorEntries
+from llmctl.project.references import Companions
+from llmctl.project.shape_errors import check_value, kind_of
+from llmctl.project.tables import Row
+
+__all__ = ["CASE_COLUMNS", "VARS_PREFIX", "Columns", "columns_of", "draft_of_full_row", "draft_of_row", "holds_full_case"]
+
+CASE_COLUMNS = ("id", "expected", "group", "tags", "must_pass")
+"""Fields of a case that a column can fill, beside its variables."""
+VARS_PREFIX = "vars."
+_TRUE = frozenset({"true", "yes", "y", "1", "x"})
+_FALSE = frozenset({"false", "no", "n", "0"})
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which column fills which field."""
+
+    fields: Mapping[str, str]
+    """Of `CASE_COLUMNS`, those that have a column."""
+    variables: Mapping[str, str]
+    """Variable to column."""
+
+
+def columns_of(mapping: Mapping[str, str] | None, columns: list[str]) -> Columns:
+    """The columns that an include names; without any, every column by its own name."""
+    if mapping is None:
+        mapping = {name if name in CASE_COLUMNS else VARS_PREFIX + name.removeprefix(VARS_PREFIX): name for name in columns}
+    return Columns(
+        {name: column for name, column in mapping.items() if name in CASE_COLUMNS},
+        {
+            name.removeprefix(VARS_PREFIX): column
+            for name, column in mapping.items()
+            if name.startswith(VARS_PREFIX)
+        },
+    )
+
+
+def draft_of_row(row: Row, columns: Columns, problems: list[Problem]) -> CaseDraft:
+    """The case of one row; a cell that cannot be meant is reported by row and column."""
+    cells = _Cells(row, columns, problems)
+    return CaseDraft(
+        id=cells.text("id"),
+        vars={name: row.values[column] for name, column in columns.variables.items() if column in row.values},
+        expected=as_expected(cells.value("expected")),
+        has_expected=cells.value("expected") is not None,
+        tags=cells.tags(),
+        must_pass=cells.truth("must_pass"),
+        group=cells.text("group"),
+        place=row.place,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """The cells of one row, an empty one as None."""
+
+    row: Row
+    columns: Columns
+    problems: list[Problem]
+
+    def value(self, field: str) -> object:
+        column = self.columns.fields.get(field)
+        value = None if column is None else self.row.values.get(column)
+        return None if value == "" and (self.row.text_rows or field != "expected") else value
+
+    def text(self, field: str) -> str | None:
+        value = self.value(field)
+        if value is None or isinstance(value, str | int | float):
+            return None if value is None else written(value)
+        return self._refuse(field, f"`{field}` must be text, not {kind_of(value)}.")
+
+    def tags(self) -> tuple[str, ...]:
+        value = self.value("tags")
+        if value is None:
+            return ()
+        if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
+            return tuple(written(item) for item in value)
+        if isinstance(value, str | int | float):
+            return tuple(tag for part in re.split("[,;]", written(value)) if (tag := part.strip()))
+        self._refuse("tags", f"`tags` must be a list of texts, not {kind_of(value)}.")
+        return ()
+
+    def truth(self, field: str) -> bool | None:
+        value = self.value(field)
+        if value is None or isinstance(value, bool | WrittenBool):
+            return None if value is None else bool(value)
+        word = written(value).strip().casefold()
+        if word in _TRUE or word in _FALSE:
+            return word in _TRUE
+        return self._refuse(field, f"`{field}` must be true or false, not {kind_of(value)}.")
+
+    def _refuse(self, field: str, message: str) -> None:
+        self.problems.append(Problem(message, self.row.cell(self.columns.fields[field])))
+
+
+def holds_full_case(row: Row) -> bool:
+    """Whether a row is written like a case of a bank: `{id, vars: {...}, expected}`."""
+    return isinstance(row.values.get("vars"), dict)
+
+
+def draft_of_full_row(row: Row, entries: EvaluatorEntries) -> CaseDraft | None:
+    """The case of a row that is written like one in a bank."""
+    document = _RowDocument(row.place.file, "", row.values, row=row)
+    companions = Companions(entries.companions.source, entries.companions.path, document, entries.problems)
+    shape = check_value(CaseShape, row.values, document, (), entries.problems)
+    if shape is None:
+        return None
+    draft = draft_of(shape, (), EvaluatorEntries(document, companions, entries.names, entries.problems))
+    entries.companions.read.extend(companions.read)
+    return draft
+
+
+@dataclass(frozen=True)
+class _RowDocument(Document):
+    """One row, seen as a file: every place in it is a cell."""
+
+    row: Row = Row({}, 0, Place(Document.file))
+
+    def place(self, path: DataPath = (), *, key: bool = False) -> Place:  # noqa: ARG002
+        """The cell that holds the value."""
+        return self.row.cell(str(path[0])) if path else self.row.place

@@ -1,0 +1,63 @@
+"""API keys have no place in a file: they are refused without being shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from llmctl.errors import Problem
+from llmctl.project.document import DataPath, Document
+
+__all__ = ["guard_keys", "looks_like_key"]
+
+_NAMES = frozenset({"api_key", "apikey", "api-key", "x-api-key", "authorization", "api_token", "access_token"})
+_PREFIXES = ("sk-", "pk-", "sk_", "gsk_", "xai-", "ghp_", "hf_", "pplx-", "r8_", "AIza", "AKIA", "Bearer ")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WAY_OUT = 'Delete it (and revoke it if others saw it); write api_key_env = "NAME" in llmctl.toml instead.'
+
+
+def guard_keys(document: Document, path: DataPath, problems: list[Problem]) -> None:
+    """Add a problem for every key below `path`, and take lines that hold one out of the other problems."""
+    found = list(_search(document, document.data, tuple(path)))
+    lines = {problem.place.line for problem in found if problem.place}
+    places = {problem.place for problem in found}
+    problems[:] = [
+        replace(one, excerpt=None) if one.place and one.place.line in lines else one
+        for one in problems
+        if one.place not in places
+    ]
+    problems.extend(found)
+
+
+def looks_like_key(text: str) -> bool:
+    """Whether a text is shaped like an API key rather than like the name of a variable."""
+    return text.startswith(_PREFIXES) or (len(text) >= 20 and _VARIABLE.fullmatch(text) is None)
+
+
+def _search(document: Document, value: object, path: tuple[str | int, ...]) -> Iterator[Problem]:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _search(document, item, (*path, index))
+    if not isinstance(value, dict):
+        return
+    for key, item in value.items():
+        place = (*path, key)
+        if str(key).casefold() in _NAMES and isinstance(item, str):
+            yield document.problem(place, "An API key does not belong in a file.", _WAY_OUT, key=True, secret=True)
+        elif key == "api_key_env" and isinstance(item, str) and looks_like_key(item):
+            message = "`api_key_env` is the name of an environment variable, and this looks like the key itself."
+            yield document.problem(place, message, _WAY_OUT, secret=True)
+        elif key == "api_base" and isinstance(item, str) and _holds_password(item):
+            message = "`api_base` holds a user name or password."
+            yield document.problem(place, message, _WAY_OUT, secret=True)
+        else:
+            yield from _search(document, item, place)
+
+
+def _holds_password(url: str) -> bool:
+    try:
+        return "@" in urlsplit(url).netloc
+    except ValueError:
+        return False

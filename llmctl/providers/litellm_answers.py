@@ -1,0 +1,86 @@
+"""What `litellm` returned or raised, checked against what was recorded, as an answer."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from llmctl.outcome import Outcome
+from llmctl.providers.http_exchange import connection_failed, cut_off, too_large
+from llmctl.providers.openai_chat import malformed, read_error, read_payload, read_response
+from llmctl.providers.records import Usage
+from llmctl.providers.wire import Answer, Retry
+
+if TYPE_CHECKING:
+    from llmctl.providers.litellm_recording import Recording
+
+__all__ = ["read_exception", "read_model_response", "read_recorded"]
+
+_REFUSED = re.compile(rb'"stop_reason"\s*:\s*"refusal"')
+_PREFIX = re.compile(r"^(?:litellm\.)?\w*(?:Error|Exception)\s*:\s*|^\w+Exception\s*-\s*")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_NO_CONNECTION = frozenset({"APIConnectionError", "ConnectError", "ReadError", "ServiceUnavailableError"})
+
+
+def read_recorded(recording: Recording) -> Answer | None:
+    """The answer in the recorded bytes; None where nothing came, or where it is not OpenAI's protocol."""
+    tape = recording.tape
+    if tape.too_large:
+        return too_large()
+    if tape.status is None:
+        return None
+    if recording.broken and not (recording.reader and recording.reader.done):
+        return cut_off(len(tape.body))
+    if not 200 <= tape.status < 300:
+        return read_response(tape.status, tape.body)
+    if not recording.openai:
+        return None
+    return recording.reader.answer() if recording.reader else read_response(tape.status, tape.body)
+
+
+def read_model_response(response: Any, recording: Recording, *, ended: bool = True) -> Answer:
+    """The answer in what litellm translated, its inventions taken back."""
+    if not ended:
+        return malformed("The stream broke off before its end")
+    if response is None:
+        return malformed("The answer holds nothing")
+    payload = response.model_dump()
+    answer = read_payload(payload)
+    if answer.usage.input_tokens == 0 and answer.usage.output_tokens == 0:
+        answer = replace(answer, usage=Usage())  # litellm's way to say that nothing was reported
+    if _REFUSED.search(recording.tape.body):
+        answer = replace(answer, outcome=Outcome.REFUSED, finish_reason="refusal", error="The model refused to answer.")
+    return answer
+
+
+def read_exception(error: Exception, recording: Recording) -> Answer:
+    """What litellm raised, where no recorded answer says more."""
+    kind, message = type(error).__name__, _message(error)
+    if kind == "ContextWindowExceededError":
+        return Answer(Outcome.CONTEXT_EXCEEDED, error=message)
+    if kind == "ContentPolicyViolationError":
+        return Answer(Outcome.FILTERED, error=message)
+    if kind == "Timeout":
+        return Answer(Outcome.TIMEOUT, error=message, retry=Retry.AGAIN)
+    sent = bool(recording.path)
+    status = getattr(error, "status_code", None)
+    if recording.tape.status is None and (sent or kind in _NO_CONNECTION):
+        return connection_failed(_Said(message))
+    if recording.tape.status is not None and status in {None, 200, 500}:
+        return malformed(f"The answer cannot be read: {message}")
+    if isinstance(status, int):
+        return replace(read_error(status, {"message": message}), error=message)
+    return Answer(Outcome.PROVIDER_ERROR, error=message)
+
+
+class _Said(Exception):
+    pass
+
+
+def _message(error: Exception) -> str:
+    """The provider's words, without litellm's class names before them."""
+    text = " ".join(_COLOUR.sub("", str(error)).split())[:500]
+    while (shorter := _PREFIX.sub("", text)) != text:
+        text = shorter
+    return text or type(error).__name__

@@ -1,0 +1,87 @@
+"""From a prompt and a model to the request, and to the key under which its answer is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llmctl.canonical import digest, plain
+from llmctl.errors import Problem, ProjectError
+from llmctl.project.models import ModelConfig, OutputFormat, Prompt
+from llmctl.providers.records import ChatRequest
+from llmctl.providers.routes import RESERVED, Route
+from llmctl.safe_text import replace_surrogates
+
+__all__ = ["build_request", "call_key"]
+
+
+def build_request(prompt: Prompt, model: ModelConfig, messages: Sequence[Mapping[str, object]]) -> ChatRequest:
+    """The request for one case: the prompt's parameters, then the model's over them, then what the model drops.
+
+    Raises:
+        UsageError: a parameter that would change where the call goes, or ask for several answers at once.
+    """
+    params = {name: value for name, value in {**prompt.params, **model.params}.items() if name not in model.drop}
+    _check(prompt, params)
+    return ChatRequest(
+        model=model.model,
+        messages=tuple(_clean(message) for message in messages),
+        params=_clean(params),
+        tools=tuple(_clean(tool) for tool in prompt.tools),
+        tool_choice=_clean(prompt.tool_choice),
+        response_format=_response_format(prompt),
+        options=_clean(model.options),
+    )
+
+
+def call_key(route: Route, request: ChatRequest, repeat: int) -> str:
+    """SHA-256 over everything that can change the answer, and the number of the draw."""
+    return digest(
+        route.provider,
+        route.wire_model,
+        route.identity,
+        route.url,
+        request.messages,
+        request.tools,
+        request.tool_choice,
+        request.params,
+        request.response_format,
+        request.options,
+        repeat,
+    )
+
+
+def _check(prompt: Prompt, params: Mapping[str, object]) -> None:
+    reserved = sorted(RESERVED & set(params))
+    if reserved:
+        message = f'"{reserved[0]}" cannot be a parameter of the prompt "{prompt.label}".'
+        raise ProjectError([Problem(message, prompt.place, "What a model is and where it runs stands in llmctl.toml.")])
+    if params.get("n", 1) != 1:
+        message = f'The prompt "{prompt.label}" asks for several answers in one call (n: {params["n"]}).'
+        raise ProjectError([Problem(message, prompt.place, "Use --repeat: each answer is then kept as its own draw.")])
+
+
+def _response_format(prompt: Prompt) -> Mapping[str, object] | None:
+    if prompt.output is not OutputFormat.JSON:
+        return None
+    if prompt.schema is None:
+        return {"type": "json_object"}
+    schema = {"name": "output", "strict": True, "schema": _clean(prompt.schema)}
+    return {"type": "json_schema", "json_schema": schema}
+
+
+def _clean(value: Any) -> Any:
+    """Ordinary numbers and text that can be sent: half a surrogate pair cannot."""
+    return _sendable(plain(value))
+
+
+def _sendable(value: Any) -> Any:
+    match value:
+        case str():
+            return value if value.isascii() else replace_surrogates(value)
+        case dict():
+            return {_sendable(key): _sendable(item) for key, item in value.items()}
+        case list():
+            return [_sendable(item) for item in value]
+        case _:
+            return value

@@ -1,0 +1,150 @@
+"""`.md`: the run on one page, for somebody who writes prompts rather than code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from llmctl.report.explain import error_kind, why
+from llmctl.report.model import RunReport, Summary
+from llmctl.report.numbers import (
+    count,
+    coverage,
+    duration,
+    latency,
+    money_amount,
+    rate,
+    rate_sentence,
+    token_amount,
+    tokens,
+)
+from llmctl.runs.records import ResultEvent
+from llmctl.safe_text import one_line, safe_text
+
+__all__ = ["code", "fenced", "write_markdown"]
+
+_MAX_TEXT = 4_000
+
+
+def write_markdown(file: TextIO, report: RunReport, results: Iterable[ResultEvent]) -> None:
+    """Write the summary, the tables, and the failed cases that the report holds; all results are in other formats."""
+    del results
+    file.write(f"# {_title(report)}\n\n{_summary(report)}\n")
+    if report.targets:
+        labels = [[row.key.bank, row.key.prompt, row.key.model] for row in report.targets]
+        file.write(_table(["bank", "prompt", "model"], labels, [row.summary for row in report.targets]))
+    if report.tags:
+        file.write("\n" + _table(["tag"], [[row.tag] for row in report.tags], [row.summary for row in report.tags]))
+    if report.total.failed:
+        file.write(f"\n## Failed: {count(report.total.failed)}\n")
+        for result in report.failures:
+            file.write(_case(result, (result.bank, result.case_id) in report.must_pass))
+        file.write(_and_more(report.total.failed - len(report.failures)))
+    if report.total.errors:
+        file.write(f"\n## No evidence: {count(report.total.errors)}\n\n")
+        file.writelines(_error(result) for result in report.errors)
+        file.write(_and_more(report.total.errors - len(report.errors)))
+
+
+def code(text: str, width: int = 120) -> str:
+    """Text on one line as it is.
+
+    Escapes do not suffice: a forge looks for `@name`, `#12` and addresses in the finished page, but never inside code.
+    """
+    line = one_line(text, width).strip() or " "
+    longest = max((len(run) for run in re.findall("`+", line)), default=0)
+    space = " " if line.startswith("`") or line.endswith("`") else ""
+    quote = "`" * (longest + 1)
+    return f"{quote}{space}{line}{space}{quote}"
+
+
+def fenced(text: str) -> str:
+    """Text in a code block whose fence is longer than any in the text."""
+    body = safe_text(text[:_MAX_TEXT].replace("\r\n", "\n"))
+    if len(text) > _MAX_TEXT:
+        body += f"\n... {len(text) - _MAX_TEXT:,} more characters"
+    longest = max((len(run) for run in re.findall("`+", body)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{body}\n{fence}\n"
+
+
+def _title(report: RunReport) -> str:
+    label = f" ({code(report.head.label)})" if report.head.label else ""
+    return f"Run {code(report.head.run_id)}{label}"
+
+
+def _summary(report: RunReport) -> str:
+    total, head = report.total, report.head
+    if not total.done:
+        return "**No result: nothing was evaluated.**\n"
+    lines = [f"**{count(total.passed)} of {count(total.evidence)} passed: {rate_sentence(total)}.**"]
+    if not total.covered:
+        lines.append(
+            f"Coverage {coverage(total)}: of {count(head.planned)} planned results, {count(total.errors)} have no"
+            f" evidence and {count(report.missing)} were not made."
+        )
+    spent = f"Tokens: {token_amount(tokens(total), at_least='at least')}."
+    spent += f" Cost: {money_amount(total.cost_usd, at_least='at least')}"
+    if total.cached:
+        spent += f", spent in this run {money_amount(total.spent_usd, at_least='at least')}"
+    spent += "."
+    if head.duration_s is not None:
+        spent += f" Time: {duration(head.duration_s)}."
+    if total.cached:
+        spent += f" {count(total.cached)} answers were reused."
+    lines.append(spent)
+    if head.commit:
+        branch = f" on {code(head.branch)}" if head.branch else ""
+        lines.append(f"Commit {code(head.commit[:12])}{branch}{', with changes not committed' if head.dirty else ''}.")
+    return "\n\n".join(lines) + "\n"
+
+
+def _table(names: Sequence[str], labels: Sequence[Sequence[str]], summaries: Sequence[Summary]) -> str:
+    titles = [*names, "passed", "pass rate [95 %]", "coverage", "p50", "p95", "tokens", "cost"]
+    lines = [f"| {' | '.join(titles)} |", "|" + " --- |" * len(names) + " ---: |" * (len(titles) - len(names))]
+    for label, summary in zip(labels, summaries, strict=True):
+        # Even inside code a bar would end the cell, and no escape of it survives a backslash before it.
+        cells = [*(code(text.replace("|", "\u00a6"), 80) for text in label), *_numbers(summary)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n" + "\n".join(lines) + "\n"
+
+
+def _numbers(summary: Summary) -> list[str]:
+    return [
+        f"{summary.passed}/{summary.evidence}",
+        rate(summary),
+        coverage(summary),
+        latency(summary.latency_p50_ms),
+        latency(summary.latency_p95_ms),
+        token_amount(tokens(summary), short=True, at_least="at least"),
+        money_amount(summary.cost_usd, at_least="at least"),
+    ]
+
+
+def _case(result: ResultEvent, must_pass: bool) -> str:
+    mark = " (must pass)" if must_pass else ""
+    text = f"\n### {_name(result)}{mark}\n\n{_target(result)}\n\n"
+    if result.expected is not None:
+        text += f"Expected:\n\n{fenced(result.expected)}\n"
+    text += f"Got:\n\n{fenced(result.output)}\n" if result.output is not None else "Got: nothing.\n\n"
+    reasons = "\n".join(map(str, why(result)))
+    return text + (f"Why:\n\n{fenced(reasons)}" if reasons else "")
+
+
+def _name(result: ResultEvent) -> str:
+    return f"{code(result.bank)} / {code(result.case_id)}"
+
+
+def _target(result: ResultEvent) -> str:
+    repeat = f", repeat {result.repeat}" if result.repeat > 1 else ""
+    return f"{code(result.prompt)} on {code(result.model)}{repeat}, {result.outcome.value}"
+
+
+def _error(result: ResultEvent) -> str:
+    reasons = "; ".join(map(str, why(result))) or "no reason given"
+    return f"- {_name(result)}, {_target(result)}: {error_kind(result)}: {code(reasons, 400)}\n"
+
+
+def _and_more(number: int) -> str:
+    return f"\n... and {count(number)} more.\n" if number else ""

@@ -1,0 +1,172 @@
+r"""One event, one line: `{"crc":"1c291ca3","seq":7,"type":"result",...}`, valid JSON, with a checksum over the rest.
+
+What JSON cannot hold is replaced where it stands, so that no model output and no case can stop a journal:
+
+- a lone surrogate becomes its visible escape, the six characters `\ud800`;
+- a number that is not finite or does not fit into 64 bits becomes its text.
+
+Everything else comes back equal, written scalars (`1.10`, `010`) included; inside `vars` and other free data a tuple
+comes back as a list.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from llmctl.canonical import from_json, plain, to_json, written
+from llmctl.runs.records import (
+    BankEvent,
+    CallEvent,
+    CaseEvent,
+    EndEvent,
+    Event,
+    PromptEvent,
+    ResultEvent,
+    RunEvent,
+    TargetEvent,
+)
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+__all__ = ["CodecError", "Decoded", "UnknownEvent", "decode", "encode", "repaired"]
+
+_TYPES: dict[str, type] = {
+    "run": RunEvent,
+    "prompt": PromptEvent,
+    "target": TargetEvent,
+    "bank": BankEvent,
+    "case": CaseEvent,
+    "call": CallEvent,
+    "result": ResultEvent,
+    "end": EndEvent,
+}
+_NAMES = {kind: name for name, kind in _TYPES.items()}
+
+_PREFIX = b'{"crc":"'
+_CRC_END = len(_PREFIX) + 8
+_BODY = _CRC_END + 2  # after `",`
+
+
+class CodecError(ValueError):
+    """A line is not what this module writes; the message is the reason, as one phrase."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownEvent:
+    """A sound line of a type that only a newer llmctl knows."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What one line says."""
+
+    event: Event | UnknownEvent
+    seq: int
+    """The line's number within its journal, from 1, as the writer counted."""
+
+
+def encode(event: Event, seq: int) -> bytes:
+    """The event as one line, with its newline.
+
+    Raises:
+        TypeError: the event holds something that is no data (a programming error).
+    """
+    rest = b'"seq":%d,"type":"%s",%s' % (seq, _NAMES[type(event)].encode(), _fields(event)[1:])
+    return b'%s%08x",%s\n' % (_PREFIX, zlib.crc32(rest), rest)
+
+
+def decode(line: bytes) -> Decoded:
+    """Read a line without its newline; fields that are unknown are left out, those that are missing get their default.
+
+    Raises:
+        CodecError: the checksum does not match, or the fields are not those of the event.
+    """
+    if not line.startswith(_PREFIX) or line[_CRC_END:_BODY] != b'",':
+        raise CodecError("it is not a journal line")
+    if b"%08x" % zlib.crc32(line[_BODY:]) != line[len(_PREFIX) : _CRC_END]:
+        raise CodecError("its checksum does not match")
+    try:
+        fields = from_json(line) if b'"$written"' in line else orjson.loads(line)
+        name, seq = fields["type"], int(fields["seq"])
+        if name not in _TYPES:
+            return Decoded(UnknownEvent(str(name)), seq)
+        return Decoded(_adapter(_TYPES[name]).validate_python(fields), seq)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CodecError(f"it cannot be read: {str(error).splitlines()[0]}") from None
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def _fields(event: Event) -> bytes:
+    if _finite(_free_data(event)):
+        try:
+            return to_json(event)
+        except TypeError:  # a lone surrogate, or a number beyond 64 bits
+            pass
+    return to_json(repaired(event))
+
+
+def _free_data(event: Event) -> object:
+    """The part of an event that others wrote: orjson would silently turn NaN in it into null."""
+    match event:
+        case RunEvent():
+            return event.options
+        case PromptEvent():
+            return event.source
+        case TargetEvent():
+            return event.params
+        case CaseEvent():
+            return (event.vars, event.expected, event.evaluators)
+        case CallEvent():
+            return event.call.tool_calls
+        case _:
+            return None
+
+
+def _finite(value: object) -> bool:
+    match value:
+        case float():
+            return math.isfinite(value)
+        case Mapping():
+            return all(map(_finite, value.values()))
+        case list() | tuple():
+            return all(map(_finite, value))
+        case _:
+            return True
+
+
+def repaired(value: object) -> object:
+    """The same data with everything replaced that JSON cannot hold; dataclasses become mappings."""
+    match value:
+        case str():
+            return str(value).encode("utf-8", "backslashreplace").decode()
+        case bool() | None:
+            return value
+        case float():
+            return value if math.isfinite(value) else written(value)
+        case int():
+            return value if -(2**63) <= plain(value) < 2**64 else written(value)
+        case Mapping():
+            return {str(repaired(written(key))): repaired(item) for key, item in value.items()}
+        case list() | tuple():
+            return [repaired(item) for item in value]
+        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return {field.name: repaired(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        case _:
+            return value

@@ -1,0 +1,350 @@
+"""What was run: the runs of a store, and everything that is kept of one. Imports what is new before it reads.
+
+Every look opens the database for a moment and closes it, so that a reader never keeps a writer waiting: long answers
+are read in chunks, in the order of their journal.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from llmctl.errors import StoreError, UsageError
+from llmctl.evaluators.base import MetricScore
+from llmctl.providers.records import Attempt, Call
+from llmctl.runs import rows
+from llmctl.runs.alive import is_alive
+from llmctl.runs.importer import ImportSummary, import_journals, rebuild
+from llmctl.runs.records import BankEvent, CaseEvent, EndEvent, PromptEvent, ResultEvent, RunEvent, TargetEvent
+from llmctl.runs.rows import Row, columns
+from llmctl.store.database import CorruptError, open_database
+from llmctl.store.layout import Layout
+
+__all__ = ["History", "RunState", "RunSummary"]
+
+_WAIT_S = 10.0
+_CHUNK = 2000
+_MIN_PREFIX = 6
+_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class RunState(StrEnum):
+    """How a run ended, or what became of it: a `RunStatus`, or `killed`."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    KILLED = "killed"
+    """The journal has no end, and no process writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One run in a list."""
+
+    run_id: str
+    label: str | None
+    command: str
+    status: RunState
+    started_at: datetime
+    """UTC."""
+    ended_at: datetime | None
+    commit: str | None
+    branch: str | None
+    dirty: bool | None
+    planned: int
+    done: int
+    """Results recorded."""
+    passed: int
+    failed: int
+    errors: int
+    """Results without a verdict: no evidence."""
+    cached: int
+    targets: int
+    """How many."""
+    calls: int
+    """Calls that this run sent."""
+    unpriced_calls: int
+    """Calls among them whose cost is unknown: `cost_usd` is then a lower bound."""
+    cost_usd: float | None
+    """What the run sent; None: not known of any call."""
+    input_tokens: int | None
+    output_tokens: int | None
+    error: str | None
+    damaged_lines: int
+    """Lines of the journal that could not be read."""
+
+
+_SUMMARY_COLUMNS = columns(RunSummary)
+
+
+class History:
+    """The runs of a store. A missing store is an empty history."""
+
+    def __init__(self, store: Path, *, wait_s: float = _WAIT_S) -> None:
+        """`wait_s`: for how long to try while another process holds the store."""
+        self.layout = Layout(store)
+        self._wait_s = wait_s
+        self._imported: ImportSummary | None = None
+
+    def refresh(self) -> ImportSummary:
+        """Import what is new; done once by itself before the first look.
+
+        Raises:
+            StoreError: the store cannot be read or written.
+        """
+        self._imported = import_journals(self.layout.root, wait_s=self._wait_s)
+        return self._imported
+
+    def runs(self, limit: int = 20, offset: int = 0) -> list[RunSummary]:
+        """The latest runs, newest first."""
+        page = "SELECT run_id FROM journal_rows ORDER BY run_id DESC LIMIT ? OFFSET ?"
+        found = self._rows(
+            f"SELECT {_SUMMARY_COLUMNS} FROM runs WHERE run_id IN ({page}) ORDER BY run_id DESC", [limit, offset]
+        )
+        return [self._summary(row) for row in found]
+
+    def run(self, run_id: str) -> RunSummary:
+        """One run, by its whole id.
+
+        Raises:
+            UsageError: there is none.
+        """
+        found = self._rows(f"SELECT {_SUMMARY_COLUMNS} FROM runs WHERE run_id = ?", [run_id])
+        if not found:
+            raise UsageError(f"There is no run {run_id}.", hint="List the runs with `llmctl runs`.")
+        return self._summary(found[0])
+
+    def find(self, reference: str) -> str:
+        """The id of a run: from its first 6 or more characters, `@last`, `@last~2`, or a label.
+
+        `run:` and `label:` before it say which is meant.
+
+        Raises:
+            UsageError: there is none, or several.
+        """
+        if back := re.fullmatch(r"@last(?:~(\d{1,9}))?", reference):
+            return self._back(int(back[1] or 0))
+        kind, text = _kind(reference)
+        found: list[tuple[str, str | None]] = [(row[0], row[1]) for row in self._matches(kind, text)]
+        if len(found) == 1:
+            return found[0][0]
+        raise self._ambiguous(reference, found) if found else self._unknown(reference, kind, text)
+
+    def head(self, run_id: str) -> RunEvent:
+        """How the run began.
+
+        Raises:
+            UsageError: nothing is kept of that.
+        """
+        names = columns(RunEvent, without=["run_id"])
+        found = self._rows(f"SELECT {names} FROM run_heads WHERE run_id = ? ORDER BY position DESC LIMIT 1", [run_id])
+        if not found:
+            raise UsageError(f"The beginning of the run {run_id} is not kept.")
+        return rows.head_of(run_id, found[0])
+
+    def end(self, run_id: str) -> EndEvent | None:
+        """How the run ended; None where it did not."""
+        found = self._rows(
+            f"SELECT {columns(EndEvent)} FROM run_ends WHERE run_id = $run AND position > "
+            "(SELECT coalesce(max(position), -1) FROM run_heads WHERE run_id = $run) ORDER BY position DESC LIMIT 1",
+            {"run": run_id},
+        )
+        return rows.end_of(found[0]) if found else None
+
+    def targets(self, run_id: str) -> list[TargetEvent]:
+        """Each prompt x model of the run."""
+        return [rows.target_of(row) for row in self._of_run("target_rows", columns(TargetEvent), run_id)]
+
+    def prompts(self, run_id: str) -> list[PromptEvent]:
+        """Each prompt version of the run."""
+        return [rows.prompt_of(row) for row in self._of_run("prompt_rows", columns(PromptEvent), run_id)]
+
+    def banks(self, run_id: str) -> list[BankEvent]:
+        """Each bank of the run."""
+        return [BankEvent(*row) for row in self._of_run("bank_rows", columns(BankEvent), run_id)]
+
+    def cases(self, run_id: str) -> Iterator[CaseEvent]:
+        """Each planned case of the run."""
+        for chunk in self._chunks("case_rows", columns(CaseEvent), run_id):
+            for row in chunk:
+                yield rows.case_of(row[1:])
+
+    def prompt(self, run_id: str, label: str) -> PromptEvent:
+        """One prompt version of the run.
+
+        Raises:
+            UsageError: there is none.
+        """
+        prompts = {prompt.label: prompt for prompt in self.prompts(run_id)}
+        if label not in prompts:
+            raise UsageError(f'The run {run_id} has no prompt "{label}".', hint=_nearest(label, list(prompts)))
+        return prompts[label]
+
+    def case(self, run_id: str, bank: str, case_id: str) -> CaseEvent:
+        """One case as it was planned.
+
+        Raises:
+            UsageError: there is none.
+        """
+        found = self._rows(
+            f"SELECT {columns(CaseEvent)} FROM case_rows WHERE run_id = ? AND bank = ? AND case_id = ? LIMIT 1",
+            [run_id, bank, case_id],
+        )
+        if found:
+            return rows.case_of(found[0])
+        ids = self._rows("SELECT DISTINCT case_id FROM case_rows WHERE run_id = ? AND bank = ?", [run_id, bank])
+        near = _nearest(case_id, [row[0] for row in ids])
+        raise UsageError(f'The run {run_id} has no case "{case_id}" of the bank "{bank}".', hint=near)
+
+    def call(self, call_id: str) -> Call:
+        """One call with its attempts, from whichever run made it.
+
+        Raises:
+            UsageError: there is none.
+        """
+        found = self._rows(
+            f"SELECT run_id, position, {rows.CALL_COLUMNS} FROM call_rows WHERE call_id = ? ORDER BY run_id LIMIT 1",
+            [call_id],
+        )
+        if not found:
+            raise UsageError(f"There is no call {call_id}.")
+        attempts = self._rows(
+            f"SELECT {columns(Attempt)} FROM attempt_rows WHERE run_id = ? AND position = ? ORDER BY number",
+            list(found[0][:2]),
+        )
+        return rows.call_of(found[0][2:], [rows.attempt_of(row) for row in attempts])
+
+    def results(self, run_id: str, *, bank: str | None = None, case_id: str | None = None) -> Iterator[ResultEvent]:
+        """The run's results with their scores, in the order they were recorded."""
+        wanted = {"bank": bank, "case_id": case_id}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        for chunk in self._chunks("result_rows", columns(ResultEvent, without=["scores"]), run_id, given):
+            scores = self._scores(run_id, chunk[0][0], chunk[-1][0])
+            for row in chunk:
+                yield rows.result_of(row[1:], scores[row[0]])
+
+    def _scores(self, run_id: str, first: int, last: int) -> defaultdict[int, list[MetricScore]]:
+        """The scores of the results between two positions."""
+        found = self._rows(
+            f"SELECT position, {columns(MetricScore)} FROM score_rows "
+            "WHERE run_id = ? AND position BETWEEN ? AND ? ORDER BY position, number",
+            [run_id, first, last],
+        )
+        scores: defaultdict[int, list[MetricScore]] = defaultdict(list)
+        for position, *row in found:
+            scores[position].append(rows.score_of(tuple(row)))
+        return scores
+
+    def _chunks(self, table: str, names: str, run_id: str, wanted: dict[str, str] | None = None) -> Iterator[list[Row]]:
+        """Rows of a run in the order of the journal, their position first; no chunk is empty."""
+        wanted = wanted or {}
+        conditions = "".join(f" AND {name} = ${name}" for name in wanted)
+        position = -1
+        while True:
+            chunk = self._rows(
+                f"SELECT position, {names} FROM {table} WHERE run_id = $run AND position > $after{conditions} "
+                f"ORDER BY position LIMIT {_CHUNK}",
+                {"run": run_id, "after": position, **wanted},
+            )
+            if not chunk:
+                return
+            yield chunk
+            if len(chunk) < _CHUNK:
+                return
+            position = chunk[-1][0]
+
+    def _of_run(self, table: str, names: str, run_id: str) -> list[Row]:
+        return self._rows(f"SELECT {names} FROM {table} WHERE run_id = ? ORDER BY position", [run_id])
+
+    def _rows(self, query: str, parameters: object) -> list[Row]:
+        """One look at the database. A damaged file is set aside and built again, once."""
+        imported = self._imported or self.refresh()
+        if not self.layout.database.exists():
+            if imported.later is not None:
+                raise StoreError(imported.later, hint="Try again in a moment.")
+            return []
+        try:
+            return self._look(query, parameters)
+        except CorruptError:
+            self._imported = rebuild(self.layout.root, wait_s=self._wait_s)
+            return self._look(query, parameters)
+
+    def _look(self, query: str, parameters: object) -> list[Row]:
+        with open_database(self.layout, read_only=True, wait_s=self._wait_s) as con:
+            return con.execute(query, parameters).fetchall()
+
+    def _summary(self, row: Row) -> RunSummary:
+        values = dict(zip(RunSummary.__dataclass_fields__, row, strict=True))
+        values["status"] = self._state(values["run_id"], values["status"])
+        values["started_at"] = _utc(values["started_at"]) or _NO_TIME
+        values["ended_at"] = _utc(values["ended_at"])
+        return RunSummary(**values)
+
+    def _state(self, run_id: str, status: str) -> RunState:
+        if status != "unfinished":
+            return RunState(status)
+        return RunState.RUNNING if is_alive(self.layout.journal(run_id)) else RunState.KILLED
+
+    def _back(self, steps: int) -> str:
+        found = self._rows("SELECT run_id FROM journal_rows ORDER BY run_id DESC LIMIT 1 OFFSET ?", [steps])
+        if found:
+            return str(found[0][0])
+        count = self._rows("SELECT count(*) FROM journal_rows", [])
+        total = count[0][0] if count else 0
+        if total == 0:
+            raise UsageError("There is no run yet.", hint="Make one with `llmctl eval`.")
+        raise UsageError(f"There {'is' if total == 1 else 'are'} only {total} {'run' if total == 1 else 'runs'}.")
+
+    def _matches(self, kind: str, text: str) -> list[Row]:
+        by_id = "starts_with(j.run_id, lower($text))" if len(text) >= _MIN_PREFIX else "j.run_id = $text"
+        condition = {"run": by_id, "label": "h.label = $text", "any": f"({by_id} OR h.label = $text)"}[kind]
+        return self._rows(
+            "SELECT DISTINCT j.run_id, h.label FROM journal_rows j LEFT JOIN run_heads h USING (run_id) "
+            f"WHERE {condition} ORDER BY j.run_id DESC",
+            {"text": text},
+        )
+
+    def _ambiguous(self, reference: str, found: Sequence[tuple[str, str | None]]) -> UsageError:
+        listed = ", ".join(f"{run_id} ({label})" if label else run_id for run_id, label in found[:5])
+        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+        return UsageError(f'"{reference}" means {len(found)} runs: {listed}{more}.', hint="Give the whole id of one.")
+
+    def _unknown(self, reference: str, kind: str, text: str) -> UsageError:
+        if (
+            kind != "label"
+            and len(text) < _MIN_PREFIX
+            and self._rows("SELECT 1 FROM journal_rows WHERE starts_with(run_id, lower(?)) LIMIT 1", [text])
+        ):
+            return UsageError(
+                f'"{reference}" is too short for a run id.', hint=f"Give {_MIN_PREFIX} characters of it, or more."
+            )
+        known = self._rows(
+            "SELECT DISTINCT unnest([run_id, label]) FROM (SELECT run_id, label FROM runs ORDER BY run_id DESC LIMIT 1000)",
+            [],
+        )
+        near = _nearest(text, [row[0] for row in known if row[0]])
+        return UsageError(f'There is no run "{reference}".', hint=near or "List the runs with `llmctl runs`.")
+
+
+def _kind(reference: str) -> tuple[str, str]:
+    kind, colon, text = reference.partition(":")
+    return (kind, text) if colon and kind in ("run", "label") else ("any", reference)
+
+
+def _utc(value: object) -> datetime | None:
+    # DuckDB gives a timestamp that Python's datetime cannot hold as text.
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else None
+
+
+def _nearest(text: str, known: Sequence[str]) -> str | None:
+    close = difflib.get_close_matches(text, known, n=1)
+    return f'Did you mean "{close[0]}"?' if close else None

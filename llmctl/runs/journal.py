@@ -1,0 +1,221 @@
+"""Writes a run's journal: one thread, one write per batch, an acknowledgement for every event that is in the file.
+
+An acknowledged event survives the death of the process (`kill -9`). It survives a power failure once it is synced:
+after 100 lines or 200 ms, whichever comes first, and when the journal is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import TracebackType
+
+from llmctl.errors import StoreError
+from llmctl.runs.alive import is_alive
+from llmctl.runs.append_file import AppendFile, FileCalls, TornWriteError
+from llmctl.runs.codec import encode
+from llmctl.runs.journal_reader import MAX_LINE_BYTES, Damage, JournalLine, read_journal
+from llmctl.runs.records import Event
+
+__all__ = ["Damage", "FileCalls", "JournalLine", "JournalWriter", "is_alive", "read_journal"]
+
+_BATCH_EVENTS = 512
+_SYNC_LINES = 100
+_SYNC_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An event on its way, and who waits for it: a thread, or a task of `loop`."""
+
+    event: Event
+    waiter: Future[None] | asyncio.Future[None]
+    loop: asyncio.AbstractEventLoop | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """An entry that is written, or the error that kept it from being written."""
+
+    entry: _Entry
+    error: Exception | None = None
+
+
+class JournalWriter:
+    """The one writer of a journal, safe to use from any thread and any event loop."""
+
+    def __init__(self, path: Path, calls: FileCalls | None = None) -> None:
+        """Create the journal (or go on with one), lock it, start the thread.
+
+        Raises:
+            StoreError: the file cannot be opened, or another process writes it.
+        """
+        self.path = path
+        self._file = AppendFile(path, calls or FileCalls())
+        self._seq = self._file.last_seq
+        self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
+        self._gate = threading.Lock()
+        self._closed = False
+        self._failure: str | None = None
+        self._unsynced = 0
+        self._sync_at = 0.0
+        self._thread = threading.Thread(target=self._run, name="llmctl-journal", daemon=True)
+        self._thread.start()
+
+    def append(self, event: Event) -> Future[None]:
+        """Hand over an event. The future is done when it is in the file, or holds the StoreError that prevents it."""
+        future: Future[None] = Future()
+        future.set_running_or_notify_cancel()  # from here on it cannot be cancelled: it will be written
+        self._put(_Entry(event, future))
+        return future
+
+    async def write(self, event: Event) -> None:
+        """Hand over an event and wait, without holding up the loop, until it is in the file.
+
+        Raises:
+            StoreError: it cannot be written, nor can any later one.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._put(_Entry(event, future, loop))
+        await future
+
+    def close(self) -> None:
+        """Write and sync what was handed over, and drop the lock. Closing twice does nothing more.
+
+        Raises:
+            StoreError: the journal could not be written or synced to its end.
+        """
+        with self._gate:
+            first = not self._closed
+            self._closed = True
+            if first:
+                self._queue.put(None)
+        self._thread.join()
+        if first and self._failure is not None:
+            raise self._store_error()
+
+    def __enter__(self) -> JournalWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except StoreError:
+            if error is None:  # else the error under way already says more
+                raise
+
+    def _put(self, entry: _Entry) -> None:
+        with self._gate:
+            if self._closed:
+                raise StoreError(f"The journal {self.path} is closed.")
+            self._queue.put(entry)
+
+    def _store_error(self) -> StoreError:
+        return StoreError(
+            f"The journal {self.path} cannot be written: {self._failure}.",
+            hint="What was written before is kept. Make room, then go on with `llmctl eval --resume`.",
+        )
+
+    # Everything below runs in the writer's thread.
+
+    def _run(self) -> None:
+        going_on = True
+        while going_on:
+            batch = self._next_batch()
+            going_on = None not in batch
+            entries = [entry for entry in batch if entry is not None]
+            if entries:
+                _tell(self._write(entries))
+            if self._unsynced and (not going_on or self._unsynced >= _SYNC_LINES or time.monotonic() >= self._sync_at):
+                self._sync()
+        self._file.close()
+
+    def _next_batch(self) -> list[_Entry | None]:
+        """What waits in the queue; empty when it is time to sync. None in it asks for the end."""
+        patience = max(0.0, self._sync_at - time.monotonic()) if self._unsynced else None
+        batch: list[_Entry | None] = []
+        with contextlib.suppress(Empty):
+            batch.append(self._queue.get(timeout=patience))
+            while len(batch) < _BATCH_EVENTS and batch[-1] is not None:
+                batch.append(self._queue.get_nowait())
+        return batch
+
+    def _write(self, entries: list[_Entry]) -> list[_Settled]:
+        if self._failure is not None:
+            return [_Settled(entry, self._store_error()) for entry in entries]
+        ready: list[_Entry] = []
+        lines: list[bytes] = []
+        refused: list[_Settled] = []
+        for entry in entries:
+            try:
+                line = _encoded(entry.event, self._seq + 1)
+            except Exception as error:  # told to whoever waits; the journal goes on
+                refused.append(_Settled(entry, error))
+                continue
+            self._seq += 1
+            ready.append(entry)
+            lines.append(line)
+        return refused + self._append(ready, lines)
+
+    def _append(self, entries: list[_Entry], lines: list[bytes]) -> list[_Settled]:
+        whole = len(lines)
+        try:
+            self._file.append(lines)
+        except TornWriteError as error:
+            whole, self._failure = error.whole, str(error)
+        if whole and not self._unsynced:
+            self._sync_at = time.monotonic() + _SYNC_S
+        self._unsynced += whole
+        return [
+            _Settled(entry) if index < whole else _Settled(entry, self._store_error())
+            for index, entry in enumerate(entries)
+        ]
+
+    def _sync(self) -> None:
+        self._unsynced = 0
+        try:
+            self._file.sync()
+        except OSError as error:
+            # The kernel may have dropped the pages: nothing that follows could be promised.
+            self._failure = self._failure or error.strerror or str(error)
+
+
+def _encoded(event: Event, seq: int) -> bytes:
+    line = encode(event, seq)
+    if len(line) > MAX_LINE_BYTES:
+        raise ValueError(f"the event has {len(line)} bytes, more than the {MAX_LINE_BYTES} of the longest line")
+    return line
+
+
+def _tell(settled: Iterable[_Settled]) -> None:
+    """Wake those who wait; one call into an event loop for all its tasks."""
+    by_loop: dict[asyncio.AbstractEventLoop | None, list[_Settled]] = {}
+    for item in settled:
+        by_loop.setdefault(item.entry.loop, []).append(item)
+    for loop, items in by_loop.items():
+        if loop is None:
+            _resolve(items)
+            continue
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_resolve, items)
+
+
+def _resolve(items: Iterable[_Settled]) -> None:
+    for item in items:
+        waiter = item.entry.waiter
+        if waiter.done():  # a task that was cancelled meanwhile
+            continue
+        if item.error is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(item.error)

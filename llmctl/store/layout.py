@@ -1,0 +1,78 @@
+"""Where everything lies in a store: journals, the DuckDB file, and the lock between importers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmctl.errors import StoreError
+
+__all__ = ["Layout", "private_directory"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths below a store's directory."""
+
+    root: Path
+
+    @property
+    def runs(self) -> Path:
+        """The folder of the runs' journals."""
+        return self.root / "runs"
+
+    @property
+    def database(self) -> Path:
+        """The index over the journals; it can be deleted at any time, and is rebuilt."""
+        return self.root / "llmctl.duckdb"
+
+    @property
+    def wal(self) -> Path:
+        """DuckDB's write-ahead log; belongs to the database and moves with it."""
+        return self.root / "llmctl.duckdb.wal"
+
+    @property
+    def lock(self) -> Path:
+        """Held while one process imports."""
+        return self.root / "llmctl.lock"
+
+    @property
+    def scratch(self) -> Path:
+        """Where DuckDB spills what does not fit into memory."""
+        return self.root / "tmp"
+
+    def journal(self, run_id: str) -> Path:
+        """The journal of a run."""
+        return self.runs / f"{run_id}.jsonl"
+
+    def prepare(self) -> None:
+        """Create the store, closed to other users and ignored by git.
+
+        Raises:
+            StoreError: the directory cannot be made.
+        """
+        private_directory(self.runs)
+        ignore = self.root / ".gitignore"
+        if not ignore.exists():
+            try:
+                ignore.write_text("# Written by llmctl: runs stay on this machine.\n*\n", encoding="utf-8")
+            except OSError as error:
+                raise StoreError(f"The store {self.root} cannot be written: {error.strerror}.") from None
+
+
+def private_directory(path: Path) -> None:
+    """Make a directory and its missing parents, open to this user only.
+
+    Raises:
+        StoreError: it cannot be made.
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        for folder in reversed(missing):
+            folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"The directory {path} cannot be made: {error.strerror}.", hint="Set LLMCTL_STORE to another place."
+        ) from None
+    if not path.is_dir():
+        raise StoreError(f"{path} is not a directory.", hint="Set LLMCTL_STORE to another place.")

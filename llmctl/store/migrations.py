@@ -1,0 +1,57 @@
+"""Numbered changes of the schema, each applied once, alone, and followed by a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from llmctl.store.schema import TABLES, VIEWS
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["MIGRATIONS", "migrate", "schema_version"]
+
+
+def m001_tables(con: DuckDBPyConnection) -> None:
+    """The tables of runs."""
+    for table in TABLES:
+        con.execute(table)
+
+
+def m002_views(con: DuckDBPyConnection) -> None:
+    """The views of runs."""
+    for view in VIEWS:
+        con.execute(view)
+
+
+MIGRATIONS: tuple[Callable[[DuckDBPyConnection], None], ...] = (m001_tables, m002_views)
+
+
+def schema_version(con: DuckDBPyConnection) -> int:
+    """The number of the last migration; 0 for a new file."""
+    known = con.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'migrations'").fetchone()
+    if known is None or known[0] == 0:
+        return 0
+    row = con.execute("SELECT coalesce(max(number), 0) FROM migrations").fetchone()
+    return int(row[0]) if row else 0
+
+
+def migrate(con: DuckDBPyConnection) -> None:
+    """Bring a file to the schema of this llmctl."""
+    version = schema_version(con)
+    for number, change in enumerate(MIGRATIONS, 1):
+        if number > version:
+            _apply(con, number, change)
+
+
+def _apply(con: DuckDBPyConnection, number: int, change: Callable[[DuckDBPyConnection], None]) -> None:
+    con.begin()
+    con.execute("CREATE TABLE IF NOT EXISTS migrations (number INTEGER, name VARCHAR, applied_at TIMESTAMP)")
+    change(con)
+    con.execute(
+        "INSERT INTO migrations VALUES (?, ?, CAST(current_timestamp AT TIME ZONE 'UTC' AS TIMESTAMP))",
+        [number, change.__name__],
+    )
+    con.commit()
+    con.execute("CHECKPOINT")  # replaying a schema change from the log is DuckDB's weak spot after a crash

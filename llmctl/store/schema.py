@@ -1,0 +1,170 @@
+"""The tables that journals are imported into, and the views that users may rely on.
+
+Every row of a journal's event carries `run_id` and `position`, the byte at which its line begins: rows sort as they
+were recorded. Times are UTC epoch seconds in the tables and `TIMESTAMP` in the views (a `TIMESTAMPTZ` could not be read
+from Python without another package). Free data is JSON text.
+"""
+
+from __future__ import annotations
+
+__all__ = ["EVENT_TABLES", "TABLES", "VIEWS"]
+
+TABLES = (
+    """
+    CREATE TABLE journal_rows (
+        run_id VARCHAR NOT NULL,
+        read_bytes BIGINT NOT NULL,     -- all before this byte is imported
+        lines BIGINT NOT NULL,
+        damage BIGINT NOT NULL,         -- lines among them that could not be read
+        seen_bytes BIGINT NOT NULL,     -- size and time of the file when it was read to its end
+        seen_mtime_ns BIGINT NOT NULL,
+        fingerprint VARCHAR NOT NULL,   -- of what is imported, so that another file under the name is noticed
+        named_at DOUBLE                 -- the time in the run's id
+    )""",
+    """
+    CREATE TABLE run_heads (
+        run_id VARCHAR NOT NULL, position BIGINT NOT NULL, started_at DOUBLE, command VARCHAR, planned BIGINT,
+        label VARCHAR, "commit" VARCHAR, branch VARCHAR, dirty BOOLEAN, llmctl_version VARCHAR, python_version VARCHAR,
+        versions VARCHAR, options VARCHAR, pid BIGINT, format BIGINT
+    )""",
+    """
+    CREATE TABLE run_ends (
+        run_id VARCHAR NOT NULL, position BIGINT NOT NULL, status VARCHAR, ended_at DOUBLE, done BIGINT, error VARCHAR
+    )""",
+    """
+    CREATE TABLE prompt_rows (
+        run_id VARCHAR NOT NULL, position BIGINT NOT NULL, name VARCHAR, label VARCHAR, digest VARCHAR, rev VARCHAR,
+        "commit" VARCHAR, source VARCHAR
+    )""",
+    """
+    CREATE TABLE target_rows (
+        run_id VARCHAR NOT NULL, position BIGINT NOT NULL, prompt VARCHAR, prompt_name VARCHAR, model VARCHAR,
+        resolved_model VARCHAR, transport VARCHAR, endpoint VARCHAR, params VARCHAR, price_input DOUBLE,
+        price_output DOUBLE
+    )""",
+    """
+    CREATE TABLE bank_rows (
+        run_id VARCHAR NOT NULL, position BIGINT NOT NULL, name VARCHAR, path VARCHAR, digest VARCHAR
+    )""",
+    """
+    CREATE TABLE case_rows (
+        run_id VARCHAR NOT NULL, position BIGINT NOT NULL, bank VARCHAR, case_id VARCHAR, vars VARCHAR,
+        expected VARCHAR, has_expected BOOLEAN, tags VARCHAR[], "group" VARCHAR, must_pass BOOLEAN, weight BIGINT,
+        pass_score DOUBLE, evaluators VARCHAR, digest VARCHAR
+    )""",
+    """
+    CREATE TABLE call_rows (
+        run_id VARCHAR NOT NULL, position BIGINT NOT NULL, call_id VARCHAR, key VARCHAR, provider VARCHAR,
+        model VARCHAR, transport VARCHAR, endpoint VARCHAR, outcome VARCHAR, output VARCHAR, tool_calls VARCHAR,
+        finish_reason VARCHAR, served_model VARCHAR, input_tokens BIGINT, output_tokens BIGINT, cached_tokens BIGINT,
+        reasoning_tokens BIGINT, cost_usd DOUBLE, started_at DOUBLE, latency_ms DOUBLE, ttft_ms DOUBLE, error VARCHAR
+    )""",
+    """
+    CREATE TABLE attempt_rows (
+        run_id VARCHAR NOT NULL, position BIGINT NOT NULL, call_id VARCHAR, number BIGINT, started_at DOUBLE,
+        latency_ms DOUBLE, outcome VARCHAR, status BIGINT, error VARCHAR, ttft_ms DOUBLE, request_id VARCHAR,
+        retry_after_s DOUBLE, request_body VARCHAR, response_body VARCHAR, response_headers VARCHAR
+    )""",
+    """
+    CREATE TABLE result_rows (
+        run_id VARCHAR NOT NULL, position BIGINT NOT NULL, bank VARCHAR, case_id VARCHAR, prompt VARCHAR,
+        model VARCHAR, repeat BIGINT, outcome VARCHAR, passed BOOLEAN, score DOUBLE, reason VARCHAR, call_id VARCHAR,
+        call_key VARCHAR, cached BOOLEAN, output VARCHAR, finish_reason VARCHAR, latency_ms DOUBLE, ttft_ms DOUBLE,
+        input_tokens BIGINT, output_tokens BIGINT, cost_usd DOUBLE, tags VARCHAR[], expected VARCHAR
+    )""",
+    """
+    CREATE TABLE score_rows (
+        run_id VARCHAR NOT NULL, position BIGINT NOT NULL, number BIGINT NOT NULL, metric VARCHAR, evaluator VARCHAR,
+        weight DOUBLE, score DOUBLE, passed BOOLEAN, explanation VARCHAR, error BOOLEAN, extracted VARCHAR,
+        score_key VARCHAR
+    )""",
+)
+
+EVENT_TABLES = (
+    "run_heads",
+    "run_ends",
+    "prompt_rows",
+    "target_rows",
+    "bank_rows",
+    "case_rows",
+    "call_rows",
+    "attempt_rows",
+    "result_rows",
+    "score_rows",
+)
+"""The tables whose rows come from a journal's lines, and go when the journal is replaced."""
+
+
+def _timestamp(column: str) -> str:
+    """A UTC TIMESTAMP of epoch seconds; NULL where a clock said nonsense."""
+    return f"TRY(make_timestamp(TRY_CAST({column} * 1000000 AS BIGINT)))"
+
+
+VIEWS = (
+    # A journal that goes on after its end has a later head; its end counts only when it comes after that.
+    f"""
+    CREATE OR REPLACE VIEW runs AS
+    WITH heads AS (
+        SELECT * FROM run_heads QUALIFY row_number() OVER (PARTITION BY run_id ORDER BY position DESC) = 1
+    ), ends AS (
+        SELECT * FROM run_ends QUALIFY row_number() OVER (PARTITION BY run_id ORDER BY position DESC) = 1
+    ), counted AS (
+        SELECT run_id, count(*) AS done, count_if(passed) AS passed, count_if(NOT passed) AS failed,
+            count_if(passed IS NULL) AS errors, count_if(cached) AS cached
+        FROM result_rows GROUP BY run_id
+    ), spent AS (
+        SELECT run_id, count(*) AS calls, count_if(cost_usd IS NULL) AS unpriced_calls, sum(cost_usd) AS cost_usd,
+            sum(input_tokens)::BIGINT AS input_tokens, sum(output_tokens)::BIGINT AS output_tokens
+        FROM call_rows GROUP BY run_id
+    ), aimed AS (
+        SELECT run_id, count(*) AS targets FROM target_rows GROUP BY run_id
+    )
+    SELECT j.run_id, h.label, coalesce(h.command, '') AS command,
+        CASE WHEN e.position > coalesce(h.position, -1) THEN e.status ELSE 'unfinished' END AS status,
+        {_timestamp("coalesce(h.started_at, j.named_at)")} AS started_at,
+        CASE WHEN e.position > coalesce(h.position, -1) THEN {_timestamp("e.ended_at")} END AS ended_at,
+        h."commit", h.branch, h.dirty, coalesce(h.planned, 0) AS planned,
+        coalesce(c.done, 0) AS done, coalesce(c.passed, 0) AS passed, coalesce(c.failed, 0) AS failed,
+        coalesce(c.errors, 0) AS errors, coalesce(c.cached, 0) AS cached, coalesce(t.targets, 0) AS targets,
+        coalesce(s.calls, 0) AS calls, coalesce(s.unpriced_calls, 0) AS unpriced_calls,
+        CASE WHEN s.run_id IS NULL THEN 0.0 ELSE s.cost_usd END AS cost_usd,
+        CASE WHEN s.run_id IS NULL THEN 0 ELSE s.input_tokens END AS input_tokens,
+        CASE WHEN s.run_id IS NULL THEN 0 ELSE s.output_tokens END AS output_tokens,
+        CASE WHEN e.position > coalesce(h.position, -1) THEN e.error END AS error,
+        j.damage AS damaged_lines, h.llmctl_version, h.python_version, h.versions, h.options
+    FROM journal_rows j
+    LEFT JOIN heads h USING (run_id) LEFT JOIN ends e USING (run_id) LEFT JOIN counted c USING (run_id)
+    LEFT JOIN spent s USING (run_id) LEFT JOIN aimed t USING (run_id)""",
+    """
+    CREATE OR REPLACE VIEW results AS
+    SELECT r.run_id, r.bank, r.case_id, r.prompt, p.prompt_name, r.model, r.repeat, r.outcome, r.passed, r.score,
+        r.reason, r.output, r.expected, r.tags, r.latency_ms, r.ttft_ms, r.input_tokens, r.output_tokens, r.cost_usd,
+        r.cached, r.finish_reason, r.call_id, r.call_key, r.position
+    FROM result_rows r
+    LEFT JOIN (SELECT run_id, label AS prompt, any_value(name) AS prompt_name FROM prompt_rows GROUP BY ALL) p
+        USING (run_id, prompt)""",
+    """
+    CREATE OR REPLACE VIEW scores AS
+    SELECT r.run_id, r.bank, r.case_id, r.prompt, r.model, r.repeat, s.metric, s.evaluator, s.score, s.passed,
+        s.explanation, s.weight, s.error, s.extracted, s.score_key
+    FROM score_rows s JOIN result_rows r USING (run_id, position)""",
+    f"""
+    CREATE OR REPLACE VIEW calls AS
+    SELECT run_id, call_id, key AS call_key, provider, model, served_model, transport, endpoint, outcome, output,
+        tool_calls, finish_reason, input_tokens, output_tokens, cached_tokens, reasoning_tokens, cost_usd,
+        {_timestamp("started_at")} AS started_at, latency_ms, ttft_ms, error
+    FROM call_rows""",
+    f"""
+    CREATE OR REPLACE VIEW attempts AS
+    SELECT run_id, call_id, number, {_timestamp("started_at")} AS started_at, latency_ms, outcome, status, error,
+        ttft_ms, request_id, retry_after_s, request_body, response_body, response_headers
+    FROM attempt_rows""",
+    """
+    CREATE OR REPLACE VIEW cases AS SELECT * EXCLUDE (position) FROM case_rows""",
+    """
+    CREATE OR REPLACE VIEW prompts AS SELECT * EXCLUDE (position) FROM prompt_rows""",
+    """
+    CREATE OR REPLACE VIEW targets AS SELECT * EXCLUDE (position) FROM target_rows""",
+    """
+    CREATE OR REPLACE VIEW banks AS SELECT * EXCLUDE (position) FROM bank_rows""",
+)
