@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 from pathlib import Path
@@ -71,7 +72,8 @@ def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
         # Text of a model may hold characters that this terminal cannot show: they are escaped, never an error.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     debug = "--debug" in arguments
     try:
         # `--debug` counts wherever it stands: it is added to a command line that has just failed.
@@ -85,7 +87,7 @@ def run(arguments: list[str]) -> int:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away (`llmctl runs | head`): nothing is left to say, and no one to hear it.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return ExitCode.DONE
     except Exception as error:
         return _unexpected(error, debug=debug)

@@ -64,9 +64,7 @@ def evaluate(
     label: Annotated[str | None, typer.Option("--label", metavar="NAME", help="Name the run.")] = None,
     output: Annotated[
         list[Path] | None,
-        typer.Option(
-            "-o", "--output", metavar="FILE", help="Write .json, .jsonl, .csv, .md, .junit.xml. Repeatable."
-        ),
+        typer.Option("-o", "--output", metavar="FILE", help="Write .json, .jsonl, .csv, .md, .junit.xml. Repeatable."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of the report.")] = False,
 ) -> None:
@@ -128,6 +126,8 @@ def _execute(session: Session, plan: Plan, options: RunOptions) -> tuple[Tally, 
             tally.add(result)
             progress.update(result)
 
+        if any(target.route.transport == "local" for target in plan.targets):
+            progress.phase("starting the local model")
         outcome = run.execute(on_result)
     import_journals(session.config.store)
     return tally, outcome, run

@@ -62,14 +62,14 @@ def show(
 def _show_run(history: History, run_id: str, *, as_json: bool) -> None:
     from llmctl.cli.screen import print_json, stdout
     from llmctl.report.documents import report_json
-    from llmctl.report.model import case_facts
+    from llmctl.report.model import RunHead, case_facts
     from llmctl.report.tally import Tally
     from llmctl.report.terminal import render_report
 
     tally = Tally(case_facts(history.cases(run_id)))
     for result in history.results(run_id):
         tally.add(result)
-    report = tally.report(history.head(run_id))
+    report = tally.report(RunHead.of(history.head(run_id), history.end(run_id)))
     if as_json:
         print_json(report_json(report, history.results(run_id), command="show"))
     else:

@@ -20,14 +20,14 @@ class FileKind(StrEnum):
 
 def file_schema(kind: FileKind) -> dict[str, object]:
     """The JSON Schema (2020-12) of one kind of file, made from the models that read it."""
-    from llmctl.evaluators import registry
+    from llmctl.evaluators.argument_schemas import argument_schemas
     from llmctl.project import schemas
 
     match kind:
         case FileKind.PROMPT:
             return schemas.prompt_schema()
         case FileKind.BANK:
-            return schemas.bank_schema(registry.argument_schemas())
+            return schemas.bank_schema(argument_schemas())
         case FileKind.CONFIG:
             return schemas.config_schema()
 

@@ -12,7 +12,6 @@ from llmctl.errors import UsageError
 
 if TYPE_CHECKING:
     from llmctl.project.models import Config
-    from llmctl.project.sources import WorkingTree
 
 __all__ = ["Session"]
 
@@ -36,16 +35,16 @@ class Session:
         """The project's `llmctl.toml`, searched upward."""
         from llmctl.project import loader
 
-        if not self.directory.is_dir():
-            raise UsageError(f"There is no directory {self.directory}.")
-        return loader.load_config(loader.find_config(self.directory.resolve()), self.environ)
+        return loader.load_config(self.config_path, self.environ)
 
     @cached_property
-    def tree(self) -> WorkingTree:
-        """The project's files as they lie on disk."""
-        from llmctl.project.sources import WorkingTree
+    def config_path(self) -> Path:
+        """Where it lies."""
+        from llmctl.project import loader
 
-        return WorkingTree(self.config.root)
+        if not self.directory.is_dir():
+            raise UsageError(f"There is no directory {self.directory}.")
+        return loader.find_config(self.directory)
 
 
 def _read_env_file(path: Path) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +31,8 @@ def try_prompt(
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole call as one JSON document.")] = False,
 ) -> None:
     """Make one call and show the answer as it comes. Nothing is stored."""
+    import asyncio
+
     from llmctl.runs.single import single_call
 
     session: Session = ctx.obj

@@ -10,7 +10,6 @@ from llmctl.errors import ExitCode
 
 if TYPE_CHECKING:
     from llmctl.cli.session import Session
-    from llmctl.errors import Problem
     from llmctl.runs.check import Checked
 
 __all__ = ["validate"]
@@ -30,7 +29,7 @@ def validate(
     from llmctl.runs.check import check_project
 
     session: Session = ctx.obj
-    checked = check_project(session.config, session.environ)
+    checked = check_project(session.config_path, session.environ)
     if as_json:
         print_json(_document(checked))
     else:
@@ -47,30 +46,25 @@ def _exit_code(checked: Checked, *, strict: bool) -> ExitCode:
 
 def _summary(checked: Checked) -> str:
     cases = sum(checked.cases.values())
-    counted = f"{len(checked.prompts)} prompts, {len(checked.cases)} banks, {cases} cases"
+    counted = ", ".join(
+        [_count(len(checked.prompts), "prompt"), _count(len(checked.cases), "bank"), _count(cases, "case")]
+    )
     if checked.errors or checked.warnings:
         return f"{counted}: {len(checked.errors)} errors, {len(checked.warnings)} warnings."
     return f"{counted}: all good."
 
 
 def _document(checked: Checked) -> dict[str, object]:
+    from llmctl.report.documents import problem_json
+
     return {
         "schema": "llmctl/validate/1",
         "ok": not checked.errors,
         "prompts": list(checked.prompts),
         "banks": dict(checked.cases),
-        "problems": [_problem(problem) for problem in checked.problems],
+        "problems": [problem_json(problem) for problem in checked.problems],
     }
 
 
-def _problem(problem: Problem) -> dict[str, object]:
-    place = problem.place
-    return {
-        "severity": problem.severity.value,
-        "message": problem.message,
-        "hint": problem.hint,
-        "file": str(place.file) if place else None,
-        "line": place.line if place else None,
-        "column": place.column if place else None,
-        "cell": place.cell if place else None,
-    }
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

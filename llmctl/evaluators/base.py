@@ -26,7 +26,7 @@ from llmctl.outcome import Outcome
 __all__ = ["Context", "Embed", "Evaluator", "MetricScore", "Score", "Scored", "Text", "Vector"]
 
 Vector = Sequence[float]
-Embed = Callable[[Sequence[str]], Awaitable[list[Vector]]]
+Embed = Callable[[Sequence[str]], Awaitable[Sequence[Vector]]]
 """Texts in, one unit-length vector for each out; answered in batches by a child process."""
 
 

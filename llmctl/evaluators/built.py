@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
-
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from llmctl.errors import EvaluatorError, Problem
 from llmctl.evaluators.base import Context, Evaluator, Score
 from llmctl.evaluators.extract import Extractor
 from llmctl.project.models import EvaluatorSpec
 
-__all__ = ["BuiltEvaluator", "ChecksExpected", "Judged", "NothingToJudge", "judge_all"]
-
-
-@runtime_checkable
-class ChecksExpected(Protocol):
-    """An evaluator that can say before any call that an expected answer is of no use to it."""
-
-    def expected_problem(self, expected: object) -> str | None:
-        """Why it cannot be compared, as the end of a sentence that begins with the expected answer."""
+__all__ = ["BuiltEvaluator", "Judged", "NothingToJudge", "judge_all"]
 
 
 class NothingToJudge(Score):
@@ -68,10 +58,11 @@ class BuiltEvaluator:
     warnings: tuple[Problem, ...] = ()
     """What is odd but allowed: an unknown keyword in a schema."""
 
-    @property
-    def needs_expected(self) -> bool:
-        """Whether a case without `expected` is an error."""
-        return not self.has_against and self.evaluator.needs_expected()
+    needs_expected: bool = field(init=False)
+    """Whether a case without `expected` is an error."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "needs_expected", not self.has_against and self.evaluator.needs_expected())
 
     @property
     def embeds(self) -> bool:
@@ -79,10 +70,12 @@ class BuiltEvaluator:
         return self.evaluator.embeds()
 
     def expected_problem(self, expected: object) -> str | None:
-        """Why the case's expected answer is of no use here; None when it is, or when it is not looked at."""
-        if not self.needs_expected or not isinstance(self.evaluator, ChecksExpected):
-            return None
-        return self.evaluator.expected_problem(expected)
+        """Why the case's expected answer is of no use here, found before any call; None when it is not looked at.
+
+        An evaluator says so by a method of the same name and shape; it may do without.
+        """
+        check: Callable[[object], str | None] | None = getattr(self.evaluator, "expected_problem", None)
+        return None if self.has_against or check is None else check(expected)
 
     def judge(self, context: Context) -> Judged | Awaitable[Judged]:
         """Judge an output. Whatever the evaluator raises becomes a `Judged` with an error; cancellation passes."""
@@ -110,7 +103,7 @@ class BuiltEvaluator:
             return Judged(None, _said(error), extracted)
 
 
-def _judged(score: Score, extracted: str | None) -> Judged:
+def _judged(score: object, extracted: str | None) -> Judged:
     if not isinstance(score, Score):
         return Judged(None, f"it returned {type(score).__name__}, not a Score", extracted)
     return Judged(score, extracted=extracted, missing=isinstance(score, NothingToJudge))

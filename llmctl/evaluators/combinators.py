@@ -28,13 +28,13 @@ class Combinator(Evaluator):
     def score(self, context: Context) -> Scored:
         """Judge by each child, at once where none of them waits for a model."""
         results = judge_all(self.children, context)
-        return self.combine(results, context) if isinstance(results, list) else self._later(results, context)
+        return self.combine(results) if isinstance(results, list) else self._later(results)
 
-    async def _later(self, results: Awaitable[list[Judged]], context: Context) -> Score:
-        return self.combine(await results, context)
+    async def _later(self, results: Awaitable[list[Judged]]) -> Score:
+        return self.combine(await results)
 
     @abstractmethod
-    def combine(self, results: Sequence[Judged], context: Context) -> Score:
+    def combine(self, results: Sequence[Judged]) -> Score:
         """One score from the children's."""
 
     def needs_expected(self) -> bool:
@@ -53,15 +53,19 @@ class Combinator(Evaluator):
     def told(self, results: Sequence[Judged]) -> str:
         """What each child said, on one line each."""
         return "\n".join(
-            f"- {child.metric}: {_word(result)}. {result.explanation}"
+            f"- {child.metric} {_word(result)} {_indented(result.explanation)}"
             for child, result in zip(self.children, results, strict=True)
         )
 
 
 def _word(result: Judged) -> str:
     if result.score is None:
-        return "broke"
-    return "passes" if result.passed else "fails"
+        return "broke:"
+    return "passes." if result.passed else "fails."
+
+
+def _indented(explanation: str) -> str:
+    return explanation.replace("\n", "\n  ")
 
 
 def _broken(results: Sequence[Judged]) -> bool:
@@ -74,15 +78,19 @@ class Not(Combinator):
 
     name: ClassVar = "not"
 
-    def combine(self, results: Sequence[Judged], context: Context) -> Score:
+    def score(self, context: Context) -> Scored:
+        """Judge by the child; an empty answer, which lacks everything, is no pass."""
+        if context.outcome is Outcome.EMPTY:
+            return NothingToJudge(0.0, False, "The answer is empty: what it lacks says nothing for it.")
+        return Combinator.score(self, context)  # super() does not work in a dataclass with slots
+
+    def combine(self, results: Sequence[Judged]) -> Score:
         """Turn the judgement round."""
         result, child = results[0], self.children[0]
         if result.score is None:
             raise EvaluatorError(f"`{child.metric}` inside `not` broke: {result.explanation}")
         if result.missing:
             return NothingToJudge(0.0, False, result.explanation)
-        if context.outcome is Outcome.EMPTY:  # no answer is never a pass
-            return NothingToJudge(0.0, False, "The answer is empty, so there is nothing that `not` could speak for.")
         passed = not result.passed
         word = "fails, as it should" if passed else "passes, and should not"
         return Score(1.0 - result.score.score, passed, f"`{child.metric}` {word}. {result.explanation}")
@@ -94,7 +102,7 @@ class Any(Combinator):
 
     name: ClassVar = "any"
 
-    def combine(self, results: Sequence[Judged], context: Context) -> Score:
+    def combine(self, results: Sequence[Judged]) -> Score:
         """Pass with one that passes."""
         told = self.told(results)
         best = max((result.score.score for result in results if result.score is not None), default=0.0)
@@ -108,11 +116,11 @@ class Any(Combinator):
 
 @dataclass(frozen=True, slots=True)
 class All(Combinator):
-    """Each of its evaluators passes; one that fails decides, though another may break; the score is the worst child's."""
+    """Each of its evaluators passes; one that fails decides, though another breaks; the score is the worst child's."""
 
     name: ClassVar = "all"
 
-    def combine(self, results: Sequence[Judged], context: Context) -> Score:
+    def combine(self, results: Sequence[Judged]) -> Score:
         """Pass with all that pass."""
         told = self.told(results)
         worst = min((result.score.score for result in results if result.score is not None), default=0.0)
@@ -120,7 +128,9 @@ class All(Combinator):
         if failed:
             # a real failure decides also inside `not`; one for lack of anything to judge does not
             kind = NothingToJudge if all(result.missing for result in failed) else Score
-            return kind(worst, False, f"{len(failed)} of {len(results)} {'fails' if len(failed) == 1 else 'fail'}:\n{told}")
+            return kind(
+                worst, False, f"{len(failed)} of {len(results)} {'fails' if len(failed) == 1 else 'fail'}:\n{told}"
+            )
         if _broken(results):
             raise EvaluatorError(f"not all of {len(results)} could judge:\n{told}")
         return Score(worst, True, f"All {len(results)} pass:\n{told}")

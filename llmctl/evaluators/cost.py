@@ -32,5 +32,7 @@ class Cost(Evaluator):
         passed = context.cost_usd <= self.max_usd
         limit = "within" if passed else "over"
         return Score(
-            float(passed), passed, f"The answer cost {context.cost_usd:.6f} USD, {limit} the {self.max_usd:g} USD allowed."
+            float(passed),
+            passed,
+            f"The answer cost {context.cost_usd:.6f} USD, {limit} the {self.max_usd:g} USD allowed.",
         )

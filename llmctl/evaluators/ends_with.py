@@ -12,7 +12,10 @@ __all__ = ["EndsWith"]
 
 @dataclass(frozen=True, slots=True)
 class EndsWith(TextPart):
-    """The output ends with a text; outer white space is never compared. `25` ends with `5`: for numbers use `number`."""
+    """The output ends with a text; outer white space is never compared.
+
+    `25` ends with `5`, as text: for numbers use `number`.
+    """
 
     name: ClassVar = "ends_with"
     where: ClassVar = "at the end of the output"

@@ -38,7 +38,7 @@ class Exact(Evaluator):
 
     def expected_problem(self, expected: object) -> str | None:
         """Only text compares with text."""
-        return texts_problem(expected)
+        return None if self.value is not None else texts_problem(expected)
 
 
 def is_one_of(output: str, accepted: Sequence[str], *, ignore_case: bool, collapse_space: bool) -> Score:

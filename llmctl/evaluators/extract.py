@@ -32,13 +32,13 @@ class PointerExtractor:
         """Follow the pointer through the output."""
         read = read_json(output)
         if read.problem:
-            return Extraction(None, f"`extract: {self.pointer}` found nothing: the output is {read.problem}")
+            return _nothing(self.pointer, f"the output is {read.problem}")
         value = read.value
         for depth, key in enumerate(self.keys):
             value, problem = _step(value, key)
             if problem:
                 where = "the output" if not depth else visible(pointer_text(self.keys[:depth]))
-                return Extraction(None, f"`extract: {self.pointer}` found nothing: {where} {problem}")
+                return _nothing(self.pointer, f"{where} {problem}")
         return Extraction(json_text(value) if isinstance(value, list | dict) else written(value))
 
 
@@ -53,9 +53,7 @@ class PatternExtractor:
         found = self.pattern.search(output)
         text = None if found is None else found.group if found.groups else found.text
         if text is None:
-            return Extraction(
-                None, f"`extract: {self.pattern.source}` found nothing in the output {quote(output.strip())}"
-            )
+            return _nothing(self.pattern.source, f"it matches nowhere in {quote(output.strip())}")
         return Extraction(text)
 
 
@@ -72,6 +70,11 @@ def compile_extract(text: str) -> Extractor:
     if not text or text.startswith("/"):
         return PointerExtractor(text, split_pointer(text))
     return PatternExtractor(compile_pattern(text))
+
+
+def _nothing(extract: str, reason: str) -> Extraction:
+    stop = "" if reason.endswith((".", "?")) else "."
+    return Extraction(None, f"`extract: {visible(extract, 80)}` found nothing: {reason}{stop}")
 
 
 def _step(value: object, key: str) -> tuple[object, str]:

@@ -95,9 +95,7 @@ def _float(text: str) -> float:
     return value if repr(value) == text else WrittenFloat(value, text)
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_integer, parse_float=_float
-)
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_integer, parse_float=_float)
 
 
 def json_text(value: object) -> str:

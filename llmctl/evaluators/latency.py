@@ -32,5 +32,7 @@ class Latency(Evaluator):
         passed = context.latency_ms <= self.max_ms
         limit = "within" if passed else "over"
         return Score(
-            float(passed), passed, f"The answer took {context.latency_ms:,.1f} ms, {limit} the {self.max_ms:,g} ms allowed."
+            float(passed),
+            passed,
+            f"The answer took {context.latency_ms:,.1f} ms, {limit} the {self.max_ms:,g} ms allowed.",
         )

@@ -28,6 +28,4 @@ class OneOf(Evaluator):
 
     def score(self, context: Context) -> Score:
         """Compare the output with each text."""
-        return is_one_of(
-            context.output, self.values, ignore_case=self.ignore_case, collapse_space=self.collapse_space
-        )
+        return is_one_of(context.output, self.values, ignore_case=self.ignore_case, collapse_space=self.collapse_space)

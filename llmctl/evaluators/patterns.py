@@ -12,7 +12,7 @@ from typing import Any
 from llmctl.errors import EvaluatorError
 from llmctl.evaluators.wording import quote
 
-__all__ = ["PYTHON_LIMIT_S", "Engine", "Found", "Pattern", "compile_pattern"]
+__all__ = ["PYTHON_LIMIT_S", "Engine", "Found", "Pattern", "compile_either", "compile_pattern"]
 
 PYTHON_LIMIT_S = 1.0
 """How long one search with `engine: python` may take."""
@@ -65,8 +65,7 @@ class Pattern:
             return search(text, timeout=PYTHON_LIMIT_S)
         except TimeoutError:
             raise EvaluatorError(
-                f"the pattern {quote(self.source, 80)} took longer than {PYTHON_LIMIT_S:g} s; "
-                "`engine: re2` has no such patterns"
+                f"the pattern {quote(self.source, 80)} took longer than {PYTHON_LIMIT_S:g} s on this output"
             ) from None
 
 
@@ -88,6 +87,18 @@ def compile_pattern(source: str, *, ignore_case: bool = False, engine: Engine = 
         raise ValueError("holds half a surrogate pair, which is no character")
     compiled = _re2(source, ignore_case) if engine is Engine.RE2 else _python(source, ignore_case)
     return Pattern(source, engine, compiled)
+
+
+def compile_either(source: str) -> Pattern:
+    """A pattern for RE2, or for Python's engine under its time limit where RE2 cannot take it.
+
+    Raises:
+        ValueError: neither can.
+    """
+    try:
+        return compile_pattern(source)
+    except ValueError:
+        return compile_pattern(source, engine=Engine.PYTHON)
 
 
 def _re2(source: str, ignore_case: bool) -> Any:
@@ -121,7 +132,8 @@ def _python(source: str, ignore_case: bool) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    return str(error.args[0] if error.args else type(error).__name__).removesuffix(".")
+    reason = error.args[0] if error.args else type(error).__name__
+    return (reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)).removesuffix(".")
 
 
 def _repetitions(source: str) -> int:

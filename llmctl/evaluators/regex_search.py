@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from llmctl.evaluators.base import Context, Evaluator, Score
+from llmctl.evaluators.findings import ArgumentError, Finding
 from llmctl.evaluators.patterns import Engine, Pattern, compile_pattern
 from llmctl.evaluators.wording import place_in, quote
 
@@ -33,7 +34,8 @@ class Regex(Evaluator):
         try:
             compiled = compile_pattern(self.pattern, ignore_case=self.ignore_case, engine=Engine(self.engine))
         except ValueError as error:
-            raise ValueError(f"pattern {error}") from None
+            message = f"the pattern {quote(self.pattern, 80)} {error}"
+            raise ArgumentError([Finding(message, ("pattern",))]) from None
         object.__setattr__(self, "compiled", compiled)
 
     def score(self, context: Context) -> Score:

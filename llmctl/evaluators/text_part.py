@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -73,6 +74,8 @@ class TextPart(Evaluator):
 
     def expected_problem(self, expected: object) -> str | None:
         """Only text, and not an empty one."""
+        if self.text is not None:
+            return None
         problem = texts_problem(expected)
         if problem is None and not all(text.strip() for text in as_texts(expected) or ()):
             return f"it {_EMPTY}"
@@ -84,10 +87,10 @@ class TextPart(Evaluator):
             raise EvaluatorError(f"the text to look for {_EMPTY}")
         return needle
 
-    def _absent(self, texts: tuple[str, ...] | list[str]) -> str:
+    def _absent(self, texts: Sequence[str]) -> str:
         return f"{quote(texts[0])} does not stand" if len(texts) == 1 else f"None of {listed(texts)} stands"
 
-    def _hint(self, context: Context, texts: tuple[str, ...] | list[str]) -> str:
+    def _hint(self, context: Context, texts: Sequence[str]) -> str:
         output = normalise(context.output, ignore_case=True)
         if not self.ignore_case and any(self.find(output, self._needle(text, True)) is not None for text in texts):
             return " It does in another case: `ignore_case: true` accepts it."

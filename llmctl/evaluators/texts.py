@@ -77,9 +77,7 @@ def expected_texts(own: Sequence[str] | None, context: Context) -> Sequence[str]
     return texts
 
 
-def normalise(
-    text: str, *, ignore_case: bool = False, collapse_space: bool = False, outer: str | None = None
-) -> str:
+def normalise(text: str, *, ignore_case: bool = False, collapse_space: bool = False, outer: str | None = None) -> str:
     """The form in which texts are compared.
 
     Outer white space goes, line ends become LF, equivalent Unicode spellings become one (NFC: `e` + accent is `é`);

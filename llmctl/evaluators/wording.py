@@ -5,12 +5,22 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["QUOTE_CHARACTERS", "difference", "first_difference", "listed", "nearest", "place_in", "quote", "shorten", "visible"]
+__all__ = [
+    "QUOTE_CHARACTERS",
+    "difference",
+    "first_difference",
+    "listed",
+    "nearest",
+    "place_in",
+    "quote",
+    "shorten",
+    "visible",
+]
 
 QUOTE_CHARACTERS = 200
 """A quoted text is shortened to about this length."""
 
-_BEFORE, _AFTER = 30, 60
+_LEAD, _AFTER = 12, 60
 _STEP = 4096
 _NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\"}
 
@@ -76,9 +86,9 @@ def difference(got: str, wanted: str) -> str:
 
 
 def _window(text: str, index: int) -> str:
-    start = index - _BEFORE if index > _BEFORE + 10 else 0
+    start = index - _LEAD if index > _LEAD else index
     end = index + _AFTER
-    lead = "…" if start else ""
+    lead = "…" if start < index else ""
     tail = "…" if end < len(text) else ""
     return f'"{lead}{visible(text[start:end])}{tail}"'
 
@@ -91,6 +101,6 @@ def listed(texts: Iterable[str], limit: int = 5) -> str:
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
-    """A hint with the most similar word, where one is similar: `Did you mean "tolerance"?`"""
+    """A hint with the most similar word, `Did you mean "tolerance"?`, where one is similar."""
     found = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
     return f'Did you mean "{found[0]}"?' if found else None

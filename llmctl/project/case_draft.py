@@ -8,12 +8,32 @@ from typing import Any, ClassVar
 
 from llmctl.canonical import digest, written
 from llmctl.errors import Place
-from llmctl.project.document import Document
 from llmctl.project.evaluator_entry import EvaluatorEntries
 from llmctl.project.models import Case, EvaluatorSpec
-from llmctl.project.shapes import Fraction, Items, Mapping, Maybe, Name, Shape, TextList, Truth, given, reference_to_file
+from llmctl.project.shapes import (
+    Fraction,
+    Items,
+    Mapping,
+    Maybe,
+    Name,
+    Shape,
+    TextList,
+    Truth,
+    given,
+    reference_to_file,
+)
 
-__all__ = ["CaseDraft", "CaseKeysShape", "CaseShape", "as_text", "case_of", "content_digest", "draft_of", "merge"]
+__all__ = [
+    "CaseDraft",
+    "CaseKeysShape",
+    "CaseShape",
+    "as_expected",
+    "case_id",
+    "case_of",
+    "content_digest",
+    "draft_of",
+    "merge",
+]
 
 
 class CaseKeysShape(Shape):
@@ -57,11 +77,10 @@ class CaseDraft:
 
 def draft_of(shape: CaseKeysShape, path: tuple[str | int, ...], entries: EvaluatorEntries) -> CaseDraft:
     """The draft of a case that stands at `path` of the file that `entries` reads."""
-    companions = entries.companions
     return CaseDraft(
         id=shape.id if isinstance(shape, CaseShape) else None,
         vars={name: _variable(value, (*path, "vars", name), entries) for name, value in (shape.vars or {}).items()},
-        expected=as_expected(companions.resolve_files(shape.expected, (*path, "expected"))),
+        expected=_expected(shape.expected, (*path, "expected"), entries),
         has_expected=given(shape, "expected"),
         tags=tuple(shape.tags or ()),
         must_pass=shape.must_pass,
@@ -75,8 +94,14 @@ def draft_of(shape: CaseKeysShape, path: tuple[str | int, ...], entries: Evaluat
 
 def _variable(value: object, path: tuple[str | int, ...], entries: EvaluatorEntries) -> object:
     if reference_to_file(value):
-        return entries.companions.text(written(value["file"]), (*path, "file"))  # type: ignore[index]
+        return entries.companions.text(written(value["file"]), (*path, "file"))
     return value
+
+
+def _expected(value: object, path: tuple[str | int, ...], entries: EvaluatorEntries) -> object:
+    if reference_to_file(value):
+        return as_expected(entries.companions.value(written(value["file"]), (*path, "file")))
+    return as_expected(value)
 
 
 def as_expected(value: object) -> object:

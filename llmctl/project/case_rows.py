@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from llmctl.canonical import WrittenBool, written
 from llmctl.errors import Place, Problem
@@ -15,7 +16,15 @@ from llmctl.project.references import Companions
 from llmctl.project.shape_errors import check_value, kind_of
 from llmctl.project.tables import Row
 
-__all__ = ["CASE_COLUMNS", "VARS_PREFIX", "Columns", "columns_of", "draft_of_full_row", "draft_of_row", "holds_full_case"]
+__all__ = [
+    "CASE_COLUMNS",
+    "VARS_PREFIX",
+    "Columns",
+    "columns_of",
+    "draft_of_full_row",
+    "draft_of_row",
+    "holds_full_case",
+]
 
 CASE_COLUMNS = ("id", "expected", "group", "tags", "must_pass")
 """Fields of a case that a column can fill, beside its variables."""
@@ -37,15 +46,17 @@ class Columns:
 def columns_of(mapping: Mapping[str, str] | None, columns: list[str]) -> Columns:
     """The columns that an include names; without any, every column by its own name."""
     if mapping is None:
-        mapping = {name if name in CASE_COLUMNS else VARS_PREFIX + name.removeprefix(VARS_PREFIX): name for name in columns}
+        mapping = {
+            name if name in CASE_COLUMNS else VARS_PREFIX + name.removeprefix(VARS_PREFIX): name for name in columns
+        }
     return Columns(
         {name: column for name, column in mapping.items() if name in CASE_COLUMNS},
-        {
-            name.removeprefix(VARS_PREFIX): column
-            for name, column in mapping.items()
-            if name.startswith(VARS_PREFIX)
-        },
+        {name.removeprefix(VARS_PREFIX): column for name, column in mapping.items() if name.startswith(VARS_PREFIX)},
     )
+
+
+def _field(column: str) -> str:
+    return column if column in CASE_COLUMNS else VARS_PREFIX + column.removeprefix(VARS_PREFIX)
 
 
 def draft_of_row(row: Row, columns: Columns, problems: list[Problem]) -> CaseDraft:
@@ -80,7 +91,8 @@ class _Cells:
         value = self.value(field)
         if value is None or isinstance(value, str | int | float):
             return None if value is None else written(value)
-        return self._refuse(field, f"`{field}` must be text, not {kind_of(value)}.")
+        self._refuse(field, f"`{field}` must be text, not {kind_of(value)}.")
+        return None
 
     def tags(self) -> tuple[str, ...]:
         value = self.value("tags")
@@ -100,7 +112,8 @@ class _Cells:
         word = written(value).strip().casefold()
         if word in _TRUE or word in _FALSE:
             return word in _TRUE
-        return self._refuse(field, f"`{field}` must be true or false, not {kind_of(value)}.")
+        self._refuse(field, f"`{field}` must be true or false, not {kind_of(value)}.")
+        return None
 
     def _refuse(self, field: str, message: str) -> None:
         self.problems.append(Problem(message, self.row.cell(self.columns.fields[field])))
@@ -114,21 +127,22 @@ def holds_full_case(row: Row) -> bool:
 def draft_of_full_row(row: Row, entries: EvaluatorEntries) -> CaseDraft | None:
     """The case of a row that is written like one in a bank."""
     document = _RowDocument(row.place.file, "", row.values, row=row)
-    companions = Companions(entries.companions.source, entries.companions.path, document, entries.problems)
+    path = PurePosixPath(row.place.file)
+    companions = Companions(entries.companions.source, path, document, entries.problems, entries.companions.read)
     shape = check_value(CaseShape, row.values, document, (), entries.problems)
     if shape is None:
         return None
-    draft = draft_of(shape, (), EvaluatorEntries(document, companions, entries.names, entries.problems))
-    entries.companions.read.extend(companions.read)
-    return draft
+    return draft_of(shape, (), replace(entries, document=document, companions=companions))
 
 
 @dataclass(frozen=True)
 class _RowDocument(Document):
     """One row, seen as a file: every place in it is a cell."""
 
-    row: Row = Row({}, 0, Place(Document.file))
+    row: Row | None = None
 
     def place(self, path: DataPath = (), *, key: bool = False) -> Place:  # noqa: ARG002
         """The cell that holds the value."""
+        if self.row is None:
+            return super().place(path)
         return self.row.cell(str(path[0])) if path else self.row.place

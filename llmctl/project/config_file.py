@@ -15,7 +15,7 @@ from llmctl.project.document import Document
 from llmctl.project.gate_rules import GateShape, gate_rules
 from llmctl.project.key_guard import guard_keys, looks_like_key
 from llmctl.project.models import Config, EvalSettings, GateSettings, ModelConfig, Price, SemanticSettings
-from llmctl.project.shape_errors import check, kind_of
+from llmctl.project.shape_errors import check_parts, kind_of
 from llmctl.project.shapes import Fraction, Maybe, Name, Number, PlainMapping, Shape, TextList, Whole, given
 
 __all__ = ["ConfigShape", "config_of"]
@@ -94,16 +94,13 @@ class ConfigShape(Shape):
 def config_of(document: Document, path: Path, environ: MappingType[str, str], problems: list[Problem]) -> Config | None:
     """The config of a file that lies at `path`, or None with every mistake added to `problems`."""
     found = list(document.problems)
-    shape = check(ConfigShape, document, found) if document.readable and document.data else _NOTHING_WRITTEN
+    shape = check_parts(ConfigShape, document, found) if document.readable else None
     if document.readable:
         guard_keys(document, (), found)
     if shape is not None:
         found.extend(_meaningless(shape, document, path.resolve().parent))
     problems.extend(found)
     return None if shape is None or found else _config(shape, document, path.resolve(), environ)
-
-
-_NOTHING_WRITTEN = ConfigShape()
 
 
 def _meaningless(shape: ConfigShape, document: Document, root: Path) -> Iterator[Problem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
@@ -56,11 +56,19 @@ class EvaluatorEntries:
     companions: Companions
     names: EvaluatorNames
     problems: list[Problem]
+    broken: list[Path] = field(default_factory=list)
+    """Where entries with a mistake stand."""
 
     def read(self, entries: list[Any], path: Path) -> tuple[EvaluatorSpec, ...]:
         """The evaluators of a list; those with a mistake are left out and reported."""
-        specs = (self._entry(entry, (*path, index)) for index, entry in enumerate(entries))
-        return tuple(spec for spec in specs if spec is not None)
+        specs = []
+        for index, entry in enumerate(entries):
+            spec = self._entry(entry, (*path, index))
+            if spec is None:
+                self.broken.append((*path, index))
+            else:
+                specs.append(spec)
+        return tuple(specs)
 
     def _entry(self, entry: object, path: Path) -> EvaluatorSpec | None:
         if isinstance(entry, str):

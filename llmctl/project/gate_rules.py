@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Discriminator, Field, Tag
 
@@ -16,6 +16,8 @@ Positive = Annotated[Number, Field(gt=0)]
 
 class RateShape(Shape):
     """`{rate: 0.9, confidence: 0.95}`: about cases like these."""
+
+    tag: ClassVar[str] = "<rate>"
 
     rate: Fraction
     confidence: Annotated[Number, Field(gt=0, lt=1)]

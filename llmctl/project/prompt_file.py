@@ -14,7 +14,7 @@ from llmctl.project.document import DataPath, Document
 from llmctl.project.key_guard import guard_keys
 from llmctl.project.models import Message, OutputFormat, PlaceholderMessage, Prompt
 from llmctl.project.references import Companions
-from llmctl.project.shape_errors import check
+from llmctl.project.shape_errors import check_parts
 from llmctl.project.shapes import (
     Content,
     FileShape,
@@ -23,7 +23,6 @@ from llmctl.project.shapes import (
     PlainMapping,
     Shape,
     Text,
-    given,
     reference_to_file,
 )
 
@@ -36,12 +35,16 @@ _OWN_KEYS = ("model", "messages", "tools", "tool_choice")
 class MessageShape(Shape):
     """`{role, content}`."""
 
+    tag: ClassVar[str] = "<message>"
+
     role: Literal["system", "user", "assistant", "developer", "tool"]
     content: Content
 
 
 class PlaceholderShape(Shape):
     """`{placeholder: history}`."""
+
+    tag: ClassVar[str] = "<placeholder>"
 
     placeholder: Name
 
@@ -93,7 +96,7 @@ def prompt_of(document: Document, name: str, companions: Companions, problems: l
     """The prompt of a file, or None with every mistake added to `problems` (the list of `companions` too)."""
     before = len(problems)
     problems.extend(document.problems)
-    shape = check(PromptShape, document, problems)
+    shape = check_parts(PromptShape, document, problems)
     guard_keys(document, (), problems)
     if shape is None:
         return None
@@ -144,15 +147,16 @@ def _identity(message: Message | PlaceholderMessage) -> dict[str, str]:
 
 
 def _contradictions(shape: PromptShape, document: Document) -> Iterator[Problem]:
-    if given(shape, "template") and given(shape, "messages"):
+    keys = document.data if isinstance(document.data, dict) else {}
+    if "template" in keys and "messages" in keys:
         hint = "`template` is short for one user message: keep one of the two."
         yield document.problem(("template",), "The prompt has both `messages` and `template`.", hint, key=True)
-    elif not given(shape, "template") and not given(shape, "messages"):
+    elif "template" not in keys and "messages" not in keys:
         yield document.problem((), "The prompt has neither `messages` nor `template`.")
     if shape.output.schema_ is not None and shape.output.format != "json":
         path = ("output", "schema")
         yield document.problem(path, "A schema needs `format: json` beside it.", "Add it to `output`.", key=True)
-    if given(shape, "tool_choice") and not shape.tools:
+    if "tool_choice" in keys and "tools" not in keys:
         yield document.problem(("tool_choice",), "`tool_choice` needs `tools`.", key=True)
     for key in _OWN_KEYS:
         if key in shape.params:

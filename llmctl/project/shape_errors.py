@@ -16,7 +16,7 @@ from llmctl.errors import Problem
 from llmctl.project.document import EMPTY, DataPath, Document
 from llmctl.project.shapes import TAGS, WRONG_TYPE, Shape
 
-__all__ = ["check", "check_value", "closest", "kind_of", "nearest", "quoted_list", "subject"]
+__all__ = ["check", "check_parts", "check_value", "closest", "kind_of", "nearest", "quoted_list", "subject"]
 
 S = TypeVar("S", bound=Shape)
 _QUOTED = re.compile(r"'([^']*)'")
@@ -42,11 +42,31 @@ def check_value(shape: type[S], value: object, document: Document, path: DataPat
     try:
         return shape.model_validate(value)
     except ValidationError as error:
-        # What is EMPTY has been reported by the reader.
-        details = [one for one in error.errors(include_url=False) if one["input"] is not EMPTY]
-        meant = {suggested for one in details if (suggested := _meant(shape, one))}
-        problems.extend(_problem(shape, document, tuple(path), one) for one in details if _loc(one) not in meant)
+        problems.extend(_translate(shape, error, document, tuple(path)))
     return None
+
+
+def check_parts(shape: type[S], document: Document, problems: list[Problem]) -> S | None:
+    """Like `check`, but of a file with mistakes the keys without one remain, so that they are looked at too."""
+    if not isinstance(document.data, dict):
+        return check(shape, document, problems)
+    try:
+        return shape.model_validate(document.data)
+    except ValidationError as error:
+        problems.extend(_translate(shape, error, document, ()))
+        broken = {one["loc"][0] for one in error.errors(include_url=False)}
+    return shape.model_validate({key: value for key, value in document.data.items() if key not in broken})
+
+
+def _translate(
+    shape: type[Shape], error: ValidationError, document: Document, base: tuple[str | int, ...]
+) -> list[Problem]:
+    # What is EMPTY has been reported by the reader.
+    details = [one for one in error.errors(include_url=False) if one["input"] is not EMPTY]
+    meant = {suggested for one in details if (suggested := _meant(shape, one))}
+    return [
+        _problem(shape, document, base, one) for one in details if one["type"] != "missing" or _loc(one) not in meant
+    ]
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
@@ -102,22 +122,25 @@ def _problem(shape: type[Shape], document: Document, base: tuple[str | int, ...]
     path = (*base, *loc)
     kind = detail["type"]
     if kind == "extra_forbidden":
-        return _unknown(document, path, _shape_at(shape, loc[:-1]))
+        return _unknown(document, path, _shape_at(shape, detail["loc"][:-1]))
     if kind == "missing":
         return document.problem(path[:-1], f"{subject(path[:-1])} needs `{path[-1]}`.")
     return document.problem(path, *_sentence(detail, path))
 
 
 def _loc(detail: ErrorDetails) -> tuple[str | int, ...]:
-    return tuple(step for step in detail["loc"] if step not in TAGS)
+    """The path without the names of branches; an unknown key may look like one."""
+    *parents, last = detail["loc"] or ("",)
+    kept = tuple(step for step in parents if step not in TAGS)
+    return kept if last in TAGS and detail["type"] != "extra_forbidden" or last == "" else (*kept, last)
 
 
 def _meant(shape: type[Shape], detail: ErrorDetails) -> tuple[str | int, ...] | None:
     """Where the key would stand that an unknown key is a misspelling of: it is not missing as well."""
     if detail["type"] != "extra_forbidden":
         return None
+    inner = _shape_at(shape, detail["loc"][:-1])
     *parent, key = _loc(detail)
-    inner = _shape_at(shape, parent)
     found = closest(str(key), _keys(inner)) if inner else None
     return (*parent, found) if found else None
 
@@ -172,10 +195,13 @@ def _keys(shape: type[Shape]) -> list[str]:
 
 
 def _shape_at(shape: type[Shape], loc: DataPath) -> type[Shape] | None:
-    """The shape that holds at `loc`; of a union, the one that knows most of the way."""
+    """The shape that holds at pydantic's `loc`."""
     kinds: list[Any] = [shape]
     for step in loc:
-        kinds = [inner for kind in kinds for inner in _inside(kind, step)]
+        if step in TAGS:
+            kinds = [kind for kind in kinds if getattr(kind, "tag", None) == step]
+        else:
+            kinds = [inner for kind in kinds for inner in _inside(kind, step)]
     found: list[type[Shape]] = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Shape)]
     return found[0] if found else None
 

@@ -7,7 +7,7 @@ dataclasses of `llmctl.project.models`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeGuard, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -50,6 +50,8 @@ class Shape(BaseModel):
 
     reserved: ClassVar[frozenset[str]] = frozenset()
     """Keys that are kept for later, refused with a sentence of their own."""
+    tag: ClassVar[str] = ""
+    """What the shape is called as a branch of a union."""
 
 
 def given(shape: Shape, field: str) -> bool:
@@ -129,6 +131,8 @@ Maybe = Annotated[T | None, BeforeValidator(_not_null)]
 class FileShape(Shape):
     """`{file: path}` in place of a long value."""
 
+    tag: ClassVar[str] = "<file>"
+
     file: Name
 
 
@@ -143,6 +147,6 @@ Content = Annotated[
 """A text, or the file that holds it."""
 
 
-def reference_to_file(value: object) -> bool:
+def reference_to_file(value: object) -> TypeGuard[dict[str, object]]:
     """Whether a value is written `{file: path}`."""
     return isinstance(value, dict) and value.keys() == {"file"}

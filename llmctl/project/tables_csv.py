@@ -115,10 +115,13 @@ def _detect_separator(text: str, builder: TableBuilder) -> str:
 
 
 def _first_lengths(text: str, separator: str) -> list[int]:
+    """How many cells the header has, and the row below it; 0 for a row with broken quotes."""
     try:
         return [len(row.cells) for row in itertools.islice(_rows(text, separator, 1), 2)] or [0]
     except _BrokenRowError as broken:
-        return [0] if broken.number == 1 else [len(next(_rows(text, separator, 1)).cells), 0]
+        if broken.number > 1:
+            return [len(next(_rows(text, separator, 1)).cells), 0]
+        return [text.partition("\n")[0].count(separator) + 1, 0]
 
 
 def _refuse_broken(builder: TableBuilder, broken: _BrokenRowError, text: str, separator: str, first_line: int) -> None:

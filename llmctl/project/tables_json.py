@@ -93,7 +93,7 @@ class _Document:
         else:
             self._value()  # says what is wrong with a text that is no JSON at all
             raise _ShapeError("The file holds one value, not a list of rows.", 1)
-        if self._next():
+        if self._next():  # `_next` has skipped the space before it
             raise json.JSONDecodeError("Extra data", self._text, self._position)
         return items
 
@@ -147,6 +147,8 @@ class _Document:
     def _value(self) -> _Item:
         self._next()
         item = _Item(self._position, self._reader.read(self._text, self._position))
+        if item.read.faults and item.read.end == len(self._text):  # too deep to find its end
+            raise _ShapeError(item.read.faults[0], self._line())
         self._position = item.read.end
         return item
 
@@ -180,8 +182,8 @@ def _read_line(builder: TableBuilder, reader: JsonReader, line: bytes, number: i
     start = len(text) - len(text.lstrip(" \t\r"))
     try:
         read = reader.read(text, start)
-        if text[read.end :].strip(" \t\r"):
-            raise json.JSONDecodeError("Extra data", text, read.end)
+        if rest := text[read.end :].lstrip(" \t\r"):
+            raise json.JSONDecodeError("Extra data", text, len(text) - len(rest))
     except json.JSONDecodeError as error:
         return _refuse_syntax(builder, error, text, Place(builder.file, number))
     return _add_read(builder, read, number, number)

@@ -38,7 +38,7 @@ _SENTENCES = (
     _Sentence(
         "mapping values are not allowed",
         "A `:` stands where no key can be.",
-        "A text that holds `: ` needs quotes; a key must be indented like its neighbours.",
+        "Check the indentation: a key stands below its neighbours.",
     ),
     _Sentence("block sequence entries", "A list cannot begin on this line.", "Begin it on the next line."),
     _Sentence("',' or ']'", "A `,` or `]` is missing in the list that begins on line {line}."),
@@ -72,24 +72,32 @@ def complaint(error: YAMLError, text: str) -> Complaint:
     if not isinstance(error, MarkedYAMLError):
         return Complaint("This is not valid YAML.", None, None)
     said = f"{error.context or ''} {error.problem or ''}"
-    mark = error.problem_mark or error.context_mark
-    if "cannot start any token" in said:
-        return _cannot_start(mark, text)
+    lines = text.split("\n")
+    stop = _spot(error.problem_mark or error.context_mark, lines)
+    begin = _spot(error.context_mark, lines) or stop
+    line = lines[stop.line - 1] if stop else ""
+    if "cannot start any token" in said and stop:
+        return _cannot_start(line[stop.column - 1 :], stop)
+    if "mapping values are not allowed" in said and stop and ": " in line[: stop.column - 1]:
+        return Complaint("A text that holds `: ` needs quotes.", None, stop)
     for sentence in _SENTENCES:
         if sentence.part in said:
-            begin = error.context_mark or mark
-            message = sentence.message.format(line=begin.line + 1 if begin else "?")
-            return Complaint(message, sentence.hint, _spot(begin if sentence.at_context else mark))
-    return Complaint(f"This is not valid YAML: {error.problem}.", None, _spot(mark))
+            message = sentence.message.format(line=begin.line if begin else "?")
+            return Complaint(message, sentence.hint, begin if sentence.at_context else stop)
+    return Complaint(f"This is not valid YAML: {error.problem}.", None, stop)
 
 
-def _cannot_start(mark: Mark | None, text: str) -> Complaint:
-    lines = text.split("\n")
-    rest = lines[mark.line][mark.column :] if mark and mark.line < len(lines) else ""
+def _cannot_start(rest: str, spot: Spot) -> Complaint:
     if rest.startswith("\t"):
-        return Complaint("A tab stands where spaces are needed.", "YAML indents with spaces only.", _spot(mark))
-    return Complaint(f"A text cannot begin with `{rest[:1]}`.", _QUOTE, _spot(mark))
+        return Complaint("A tab stands where spaces are needed.", "YAML indents with spaces only.", spot)
+    return Complaint(f"A text cannot begin with `{rest[:1]}`.", _QUOTE, spot)
 
 
-def _spot(mark: Mark | None) -> Spot | None:
-    return Spot(mark.line + 1, mark.column + 1) if mark else None
+def _spot(mark: Mark | None, lines: list[str]) -> Spot | None:
+    """The mark, the end of the text brought back to the end of its last written line."""
+    if mark is None:
+        return None
+    if mark.line < len(lines) and (mark.line < len(lines) - 1 or lines[-1]):
+        return Spot(mark.line + 1, mark.column + 1)
+    last = max((number for number, line in enumerate(lines) if line.strip()), default=0)
+    return Spot(last + 1, len(lines[last]) + 1)

@@ -66,8 +66,15 @@ ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType(
         "cerebras": Endpoint(
             "https://api.cerebras.ai/v1", ("CEREBRAS_API_KEY",), renamed=_OLD_MAX_TOKENS, stream_options=False
         ),
-        "deepinfra": Endpoint("https://api.deepinfra.com/v1/openai", ("DEEPINFRA_API_KEY",), stream_options=False),
-        "nvidia_nim": Endpoint("https://integrate.api.nvidia.com/v1", ("NVIDIA_NIM_API_KEY",), stream_options=False),
+        "deepinfra": Endpoint(
+            "https://api.deepinfra.com/v1/openai", ("DEEPINFRA_API_KEY",), renamed=_OLD_MAX_TOKENS, stream_options=False
+        ),
+        "nvidia_nim": Endpoint(
+            "https://integrate.api.nvidia.com/v1",
+            ("NVIDIA_NIM_API_KEY",),
+            renamed=_OLD_MAX_TOKENS,
+            stream_options=False,
+        ),
         "hosted_vllm": Endpoint(None, ("HOSTED_VLLM_API_KEY",), key_required=False),
         "lm_studio": Endpoint(None, ("LM_STUDIO_API_KEY",), key_required=False),
         "llamafile": Endpoint("http://127.0.0.1:8080/v1", ("LLAMAFILE_API_KEY",), key_required=False),
@@ -82,7 +89,6 @@ KEY_VARIABLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "anthropic": ("ANTHROPIC_API_KEY",),
         "azure": ("AZURE_API_KEY",),
         "cohere": ("COHERE_API_KEY",),
-        "cohere_chat": ("COHERE_API_KEY",),
         "gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
         "replicate": ("REPLICATE_API_KEY",),
     }

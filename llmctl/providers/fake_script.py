@@ -5,7 +5,8 @@ All options may stand under `[models.NAME] options` and all but `answer` and `an
 
     answer        text, or a structure that becomes JSON
     answers       a list; the first item whose `match` (a regular expression, searched in the last user message) fits
-                  wins: {match: refund, answer: billing} or {match: lawyer, fault: refused}
+                  wins: {match: refund, answer: billing} or {match: lawyer, fault: refused}, or both together;
+                  a fault that needs a text and has none takes `answer`, else the last user message
     faults        a list, one for each request in the order they come, then no more: [429, ok, reset].
                   Retries count as requests
     latency_ms    how long each answer takes
@@ -20,7 +21,7 @@ refused, filtered, context_exceeded, quota, or an HTTP status (400, 401, 429, 50
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -110,7 +111,7 @@ class Script:
             return Reply("", message)
         for item in self.answers:
             if _pattern(item.match).search(message):
-                return item
+                return item if item.answer is not None else replace(item, answer=self.answer or message)
         return None if self.answer is None else Reply("", self.answer)
 
 
@@ -141,15 +142,12 @@ def _fault(value: object) -> str:
 
 
 def _reply(item: object) -> Reply:
-    if not isinstance(item, Mapping) or set(item) - _ITEM or "match" not in item or len(item) != 2:
-        raise UsageError(
-            "An item of `answers` must be {match: ..., answer: ...} or {match: ..., fault: ...}.",
-        )
+    if not isinstance(item, Mapping) or set(item) - _ITEM or "match" not in item or len(item) < 2:
+        raise UsageError("An item of `answers` must be {match: ..., answer: ...} or {match: ..., fault: ...}.")
     match = written(item["match"])
     _pattern(match)
-    if "fault" in item:
-        return Reply(match, None, _fault(item["fault"]))
-    return Reply(match, _text(item["answer"]))
+    answer = _text(item["answer"]) if "answer" in item else None
+    return Reply(match, answer, _fault(item.get("fault", "ok")))
 
 
 @lru_cache(maxsize=1024)

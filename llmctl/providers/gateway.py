@@ -178,7 +178,7 @@ class Gateway:
                 try:
                     await line.transport.start()
                 except ModelError as error:
-                    line.broken = error.message
+                    line.broken = f"{error.message} {error.hint}" if error.hint else error.message
         return line.broken
 
     async def _attempt(self, line: _Line, asked: Asked, number: int, on_delta: Callable[[str], None] | None) -> _Tried:
@@ -204,7 +204,7 @@ class Gateway:
             return Answer(Outcome.TIMEOUT, error=sentence, retry=Retry.AGAIN)
 
     def _recorded(self, answer: Answer, tape: Tape, number: int, started_at: float, latency_ms: float) -> Attempt:
-        headers = allowed_headers(tape.headers)
+        headers = {name: self._redactor.text(value) for name, value in allowed_headers(tape.headers).items()}
         first = tape.first_token_at
         return Attempt(
             number=number,
@@ -218,7 +218,7 @@ class Gateway:
             retry_after_s=retry_after_s(headers, self._clock.now()),
             request_body=self._redactor.text(visible_text(tape.request_body)),
             response_body=self._redactor.text(visible_text(tape.body)),
-            response_headers={name: self._redactor.text(value) for name, value in headers.items()},
+            response_headers=headers,
         )
 
     def _call(self, asked: Asked, answer: Answer, tried: list[_Tried]) -> Call:
@@ -234,7 +234,7 @@ class Gateway:
             output=None if answer.output is None else self._redactor.exact(answer.output),
             tool_calls=self._redactor.structure(answer.tool_calls),
             finish_reason=answer.finish_reason,
-            served_model=answer.served_model,
+            served_model=None if answer.served_model is None else self._redactor.text(answer.served_model),
             usage=answer.usage,
             cost_usd=self._cost(asked, [item.answer for item in tried], attempts),
             started_at=attempts[0].started_at if attempts else self._clock.now(),

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["read_exception", "read_model_response", "read_recorded"]
 
 _REFUSED = re.compile(rb'"stop_reason"\s*:\s*"refusal"')
+_SERVED = re.compile(rb'"(?:model|modelVersion)"\s*:\s*"([^"\\]{1,200})"')
 _PREFIX = re.compile(r"^(?:litellm\.)?\w*(?:Error|Exception)\s*:\s*|^\w+Exception\s*-\s*")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_NO_CONNECTION = frozenset({"APIConnectionError", "ConnectError", "ReadError", "ServiceUnavailableError"})
 
 
 def read_recorded(recording: Recording) -> Answer | None:
@@ -46,7 +46,9 @@ def read_model_response(response: Any, recording: Recording, *, ended: bool = Tr
     if response is None:
         return malformed("The answer holds nothing")
     payload = response.model_dump()
-    answer = read_payload(payload)
+    # litellm names the model that was asked for; which one answered stands in the recorded bytes.
+    served = _SERVED.search(recording.tape.body)
+    answer = replace(read_payload(payload), served_model=served[1].decode("utf-8", "replace") if served else None)
     if answer.usage.input_tokens == 0 and answer.usage.output_tokens == 0:
         answer = replace(answer, usage=Usage())  # litellm's way to say that nothing was reported
     if _REFUSED.search(recording.tape.body):
@@ -63,9 +65,8 @@ def read_exception(error: Exception, recording: Recording) -> Answer:
         return Answer(Outcome.FILTERED, error=message)
     if kind == "Timeout":
         return Answer(Outcome.TIMEOUT, error=message, retry=Retry.AGAIN)
-    sent = bool(recording.path)
     status = getattr(error, "status_code", None)
-    if recording.tape.status is None and (sent or kind in _NO_CONNECTION):
+    if recording.tape.status is None and _is_of_the_network(error):
         return connection_failed(_Said(message))
     if recording.tape.status is not None and status in {None, 200, 500}:
         return malformed(f"The answer cannot be read: {message}")
@@ -74,13 +75,24 @@ def read_exception(error: Exception, recording: Recording) -> Answer:
     return Answer(Outcome.PROVIDER_ERROR, error=message)
 
 
+def _is_of_the_network(error: BaseException | None) -> bool:
+    """Whether a failure of the network began it: litellm's own classes do not tell."""
+    import httpx
+
+    while error is not None:
+        if isinstance(error, OSError | httpx.TransportError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 class _Said(Exception):
     pass
 
 
 def _message(error: Exception) -> str:
     """The provider's words, without litellm's class names before them."""
-    text = " ".join(_COLOUR.sub("", str(error)).split())[:500]
+    text = " ".join(_COLOUR.sub("", str(error)).partition("Traceback (most recent call last)")[0].split())[:500]
     while (shorter := _PREFIX.sub("", text)) != text:
         text = shorter
     return text or type(error).__name__

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,8 @@ class LitellmTransport:
         if self._litellm is not None:
             return
         self._set_variables()
+        # Its translations warn about their own types (pydantic, `ReadOnly`); nobody who reads that can act on it.
+        warnings.filterwarnings("ignore", module=r"(?:litellm|openai|pydantic)(?:\.|$)")
         module = await asyncio.to_thread(_imported)
         self._client, self._handler = _recording_clients()
         module.aclient_session = self._client
@@ -129,6 +132,8 @@ class LitellmTransport:
             "drop_params": False,
             "no-log": True,
             "logger_fn": _Notes(tape),
+            # With tools litellm would import its MCP gateway, whose dependencies it does not install.
+            "_skip_mcp_handler": True,
         }
         if request.tools:
             arguments["tools"] = orjson.loads(orjson.dumps(request.tools))
@@ -139,7 +144,7 @@ class LitellmTransport:
         if streamed and route.stream_options:
             arguments["stream_options"] = {"include_usage": True}
         if route.url:
-            arguments["api_base"] = route.url
+            arguments["api_base"] = route.url.removesuffix("/chat/completions")
         # Without a key litellm would look for one in its own way; a server of one's own machine gets none.
         key = asked.api_key or ("none" if route.provider in ENDPOINTS else None)
         if key is not None:

@@ -38,14 +38,16 @@ class LocalTransport:
             ModelError: it does not start.
         """
         if self._session is not None:
-            return
+            if self._server is not None and self._server.alive:
+                return
+            await self.close()
         import aiohttp
 
         from llmctl.providers.local.server import LocalServer
 
         self._server = self._server or LocalServer(self._weights, self._alias)
         endpoint = await self._server.start()
-        self._url = f"{endpoint.base_url.rstrip('/')}/chat/completions"
+        self._url = f"{endpoint.base_url}/chat/completions"
         self._api_key = endpoint.api_key
         socket = endpoint.socket_path
         connector = aiohttp.UnixConnector(path=str(socket), limit=1) if socket else aiohttp.TCPConnector(limit=1)

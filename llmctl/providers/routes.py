@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import ip_address
@@ -277,6 +277,9 @@ def _litellm(model: ModelConfig, provider: str, name: str) -> Route:
         hint = f'Did you mean "{near[0]}/{name}"?' if near else "Begin with a provider, as in openai/gpt-4o-mini."
         raise _mistake(model, f'There is no provider "{provider}" in "{model.model}".', hint)
     endpoint = ENDPOINTS.get(provider)
+    if endpoint is not None and model.transport == TransportName.LITELLM and provider not in _OTHER_PROTOCOL:
+        # The same address, model and key as a direct call has, so that both are the same call.
+        return replace(_direct(model, provider, name, endpoint), transport=TransportName.LITELLM)
     names = endpoint.key_envs if endpoint else KEY_VARIABLES.get(provider, ())
     keys = _keys(model, names, bool(names) and (endpoint is None or endpoint.key_required))
     return Route(
@@ -290,8 +293,11 @@ def _litellm(model: ModelConfig, provider: str, name: str) -> Route:
         key_envs=keys.names,
         key_required=keys.required,
         price=_price(model, provider, name),
-        renamed=endpoint.renamed if endpoint else {},
     )
+
+
+_OTHER_PROTOCOL = frozenset({"ollama", "ollama_chat"})
+"""Providers to which litellm does not speak OpenAI's protocol, though they understand it."""
 
 
 @lru_cache(maxsize=1)

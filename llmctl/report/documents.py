@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import Enum
 from functools import cache
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -20,9 +20,11 @@ from llmctl.errors import Problem
 from llmctl.report.explain import verdict
 from llmctl.report.model import Amount, RunHead, RunReport, Summary
 from llmctl.report.result import ShownResult
-from llmctl.report.runs import RunLine
 from llmctl.runs.records import ResultEvent
 from llmctl.safe_text import replace_surrogates, safe_text
+
+if TYPE_CHECKING:
+    from llmctl.runs.history import RunSummary
 
 __all__ = [
     "json_text",
@@ -34,26 +36,6 @@ __all__ = [
 ]
 
 _RESULT_FIELDS = tuple(field.name for field in dataclasses.fields(ResultEvent) if field.name != "scores")
-_RUN_FIELDS = (
-    "run_id",
-    "label",
-    "command",
-    "status",
-    "started_at",
-    "ended_at",
-    "commit",
-    "branch",
-    "dirty",
-    "planned",
-    "done",
-    "passed",
-    "failed",
-    "errors",
-    "targets",
-    "cost_usd",
-    "input_tokens",
-    "output_tokens",
-)
 _BEYOND_ASCII = re.compile("[^\x00-\x7e]")
 
 
@@ -186,11 +168,11 @@ def result_json(result: ResultEvent) -> dict[str, Any]:
     return document
 
 
-def runs_json(runs: Sequence[RunLine]) -> dict[str, Any]:
-    """The list of runs, `llmctl/runs/1`."""
+def runs_json(runs: Sequence[RunSummary]) -> dict[str, Any]:
+    """The list of runs, `llmctl/runs/1`. Where `unpriced_calls` is not 0, `cost_usd` is a lower bound."""
     return {
         "schema": "llmctl/runs/1",
-        "runs": [{name: getattr(run, name) for name in _RUN_FIELDS if hasattr(run, name)} for run in runs],
+        "runs": [dataclasses.asdict(run) for run in runs],
     }
 
 

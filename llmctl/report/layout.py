@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -48,21 +48,30 @@ def styled(text: str, style: str = "") -> Text:
     """Safe text in a style. Newlines and tabs stay."""
     from rich.text import Text
 
-    return Text(safe_text(text), style=style)
+    # As a span: a style of the whole text would also hold for all that is appended to it.
+    return Text().append(safe_text(text), style=style or None)
 
 
 def grid(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int, *, indent: int = 2) -> Text:
     """Rows of aligned cells under their titles.
 
-    Where the line is too narrow, droppable columns are left out; where that does not suffice, all columns stay and the
-    labels of each row stand on a line of their own above its numbers.
+    Where the line is too narrow, droppable columns are left out from the right; where that does not suffice, all
+    columns stay and the labels of each row stand on a line of their own above its numbers.
     """
-    everything = list(range(len(columns)))
-    for kept in (everything, [index for index in everything if not columns[index].droppable]):
+    for kept in _choices(columns):
         widths = _widths(columns, rows, kept)
         if indent + sum(widths) + _GAP * (len(kept) - 1) <= width:
             return _flat(columns, rows, kept, indent)
     return _stacked(columns, rows, width, indent)
+
+
+def _choices(columns: Sequence[Column]) -> Iterator[list[int]]:
+    """Which columns to show: all, then without the last droppable one, and so on."""
+    kept = list(range(len(columns)))
+    yield kept
+    for dropped in reversed([index for index in kept if columns[index].droppable]):
+        kept = [index for index in kept if index != dropped]
+        yield kept
 
 
 def _line(cell: Cell, width: int) -> str:

@@ -30,7 +30,7 @@ _MAX_TEXT = 4_000
 def write_markdown(file: TextIO, report: RunReport, results: Iterable[ResultEvent]) -> None:
     """Write the summary, the tables, and the failed cases that the report holds; all results are in other formats."""
     del results
-    file.write(f"# {_title(report)}\n\n{_summary(report)}\n")
+    file.write(f"# {_title(report)}\n\n{_summary(report)}")
     if report.targets:
         labels = [[row.key.bank, row.key.prompt, row.key.model] for row in report.targets]
         file.write(_table(["bank", "prompt", "model"], labels, [row.summary for row in report.targets]))
@@ -143,7 +143,8 @@ def _target(result: ResultEvent) -> str:
 
 def _error(result: ResultEvent) -> str:
     reasons = "; ".join(map(str, why(result))) or "no reason given"
-    return f"- {_name(result)}, {_target(result)}: {error_kind(result)}: {code(reasons, 400)}\n"
+    broke = ", an evaluator broke" if error_kind(result) == "evaluator" else ""
+    return f"- {_name(result)}, {_target(result)}{broke}: {code(reasons, 400)}\n"
 
 
 def _and_more(number: int) -> str:

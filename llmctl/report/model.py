@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from llmctl.runs.records import CaseEvent, EndEvent, ResultEvent, RunEvent, RunStatus
 from llmctl.stats.intervals import Interval
+
+if TYPE_CHECKING:
+    from llmctl.runs.history import RunSummary
 
 __all__ = [
     "Amount",
@@ -66,6 +70,23 @@ class RunHead:
             branch=run.branch,
             dirty=run.dirty,
             error=end.error if end else None,
+        )
+
+    @classmethod
+    def of_summary(cls, run: RunSummary) -> RunHead:
+        """From the history, which also knows of runs that were killed."""
+        return cls(
+            run_id=run.run_id,
+            planned=run.planned,
+            status=run.status,
+            label=run.label,
+            command=run.command,
+            started_at=run.started_at,
+            ended_at=run.ended_at,
+            commit=run.commit,
+            branch=run.branch,
+            dirty=run.dirty,
+            error=run.error,
         )
 
     @property

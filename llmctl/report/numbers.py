@@ -8,6 +8,7 @@ from llmctl.report.model import Amount, Summary
 from llmctl.stats.intervals import Interval
 
 __all__ = [
+    "UNKNOWN",
     "count",
     "coverage",
     "duration",
@@ -108,8 +109,8 @@ def duration(seconds: float | None) -> str:
 
 
 def money(usd: float) -> str:
-    """`$1.23`, and below a cent two significant digits: `$0.0021`."""
-    if usd == 0 or usd >= 0.01:
+    """`$1.23`, and below a dollar two significant digits: `$0.0021`."""
+    if usd == 0 or usd >= 1:
         return f"${usd:,.2f}"
     digits = max(2, 1 - math.floor(math.log10(usd)))
     return f"${usd:.{digits}f}"

@@ -97,7 +97,7 @@ class Progress:
     def tick(self) -> None:
         """In a log: print a line if it is time. Called by the thread, at least once a second."""
         with self._lock:
-            if self._clock() - self._logged_s >= LOG_INTERVAL_S:
+            if not self._quiet and self._clock() - self._logged_s >= LOG_INTERVAL_S:
                 self._print_line()
 
     def line(self) -> str:
@@ -114,7 +114,7 @@ class Progress:
             parts.append(f"{count(counts.cached)} reused")
         pace = self._pace()
         if pace:
-            parts.append(f"{pace:.1f}/s")
+            parts.append(f"{pace:.1f}/s" if pace >= 1 else f"{pace:.2g}/s")
         parts.append(f"{token_amount(self._tokens())} tokens")
         parts.append(money_amount(counts.spent.amount))
         if pace and counts.done < self._planned:

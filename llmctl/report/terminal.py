@@ -179,15 +179,27 @@ def _closing(report: RunReport, width: int) -> Text:
         text.append(
             f"{count(report.missing)} of {count(report.head.planned)} planned results were not made.\n", "yellow"
         )
-    text.append_text(block("", Cell(_summary_line(report), "bold"), width, indent=0, column=0))
+    text.append(_filled(_summary_parts(report), width), style="bold")
     text.append_text(block("", Cell(_run_line(report)), width, indent=0, column=0))
     return text
 
 
-def _summary_line(report: RunReport) -> str:
+def _filled(parts: Sequence[str], width: int) -> str:
+    """The parts as one sentence; a line never ends within one, so `14.2 s` stays together."""
+    lines = [""]
+    for number, part in enumerate(parts, 1):
+        piece = part + (";" if number < len(parts) else ".")
+        if lines[-1] and len(lines[-1]) + 1 + len(piece) > width:
+            lines.append(piece)
+        else:
+            lines[-1] += f" {piece}" if lines[-1] else piece
+    return "\n".join(lines) + "\n"
+
+
+def _summary_parts(report: RunReport) -> list[str]:
     total = report.total
     if not total.done:
-        return "No result: nothing was evaluated."
+        return ["No result: nothing was evaluated"]
     parts = [f"{count(total.passed)} of {count(total.evidence)} passed: {rate_sentence(total)}"]
     if not total.covered:
         parts.append(f"coverage {coverage(total)}")
@@ -200,8 +212,8 @@ def _summary_line(report: RunReport) -> str:
     if report.head.duration_s is not None:
         parts.append(duration(report.head.duration_s))
     if total.cached:
-        parts.append(f"{count(total.cached)} answers reused")
-    return "; ".join(parts) + "."
+        parts.append(f"{count(total.cached)} {'answer' if total.cached == 1 else 'answers'} reused")
+    return parts
 
 
 def _cost(total: Summary) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 __all__ = ["hold", "is_alive"]
 
-_PATIENCE_S = 1.0
+_PATIENCE_S = 0.2
 _BYTE = 2**40  # Windows locks ranges, and keeps others from reading them: this byte lies behind any journal
 
 

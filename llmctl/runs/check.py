@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from llmctl.errors import Problem, Severity
+from llmctl.errors import Problem, ProjectError, Severity
 from llmctl.evaluators import samples
-from llmctl.project import templates
+from llmctl.project import loader, templates
 from llmctl.project.models import Bank, Case, CaseReference, Config, EvaluatorSpec
+from llmctl.project.stand_in import stand_in_config
 from llmctl.providers import routes
-from llmctl.providers.local.grammar import unenforced_keywords
+
 from llmctl.runs.plan import PlanBuilder, Target
 from llmctl.runs.reading import BankRun, ProjectReader
 from llmctl.runs.selection import Selection
@@ -38,9 +40,18 @@ class Checked:
         return [problem for problem in self.problems if problem.severity is Severity.WARNING]
 
 
-def check_project(config: Config, environ: Mapping[str, str]) -> Checked:
-    """Read and check everything; all problems of all files, in the order of the files."""
+def check_project(path: Path, environ: Mapping[str, str]) -> Checked:
+    """Read and check everything that the `llmctl.toml` at `path` leads to; all problems of all files at once."""
+    try:
+        config, problems = loader.load_config(path, environ), []
+    except ProjectError as error:
+        config, problems = stand_in_config(path), error.problems
+    return _check(config, environ, problems)
+
+
+def _check(config: Config, environ: Mapping[str, str], problems: Sequence[Problem]) -> Checked:
     with ProjectReader(config, environ) as reader:
+        reader.problems += problems
         runs = list(reader.read_all())
         prompts = reader.read_prompts()
         builder = PlanBuilder(config, Selection(), reader.problems)
@@ -48,6 +59,7 @@ def check_project(config: Config, environ: Mapping[str, str]) -> Checked:
             builder.add(run)
             builder.problems += _unused_variables(run)
             builder.problems += _failing_samples(run.bank)
+    builder.problems += builder.warnings
     builder.problems += _unenforced(builder.targets.values())
     reached = [target.route for target in builder.targets.values()]
     builder.problems += [_warning(text, None) for text in routes.ignored_variables(reached, environ)]

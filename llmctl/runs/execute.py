@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from llmctl.evaluators.base import Embed
-from llmctl.evaluators.verdict import Subject, Verdict, judge
+from llmctl.evaluators.verdict import judge
 from llmctl.providers.gateway import Gateway
 from llmctl.providers.records import Call
 from llmctl.providers.routes import TransportName
 from llmctl.runs.journal import JournalWriter
 from llmctl.runs.plan import Unit
 from llmctl.runs.records import CallEvent, ResultEvent
-from llmctl.runs.result import make_result
+from llmctl.runs.result import make_result, subject_of
 
 __all__ = ["Executor", "Stop"]
 
@@ -56,6 +56,8 @@ class Executor:
     journal: JournalWriter
     on_result: Callable[[ResultEvent], None]
     embed: Embed | None = None
+    embedding: str = ""
+    """Identity of the model behind `embed`, part of the score keys."""
     concurrency: int = 32
     stop: Stop = field(default_factory=Stop)
     _shared: dict[str, asyncio.Future[_Answer]] = field(default_factory=dict)
@@ -99,7 +101,8 @@ class Executor:
             if self.stop.requested:
                 return
             fresh, answer = await self._answer(unit, shared=unit.call_key in repeated)
-            verdict = await self._judge(unit, answer.call)
+            subject = subject_of(unit.planned.case, answer.call)
+            verdict = await judge(unit.planned.evaluators, subject, self.embed, self.embedding)
             result = make_result(unit, answer.call, answer.call_id, verdict, cached=not fresh)
             await self.journal.write(result)
             self.on_result(result)
@@ -127,8 +130,3 @@ class Executor:
         # Before scoring, so that a paid answer survives whatever an evaluator does.
         await self.journal.write(CallEvent(answer.call_id, call))
         return answer
-
-    async def _judge(self, unit: Unit, call: Call) -> Verdict:
-        case = unit.planned.case
-        subject = Subject.of(case, call)
-        return await judge(unit.planned.evaluators, subject, self.embed)

@@ -11,7 +11,7 @@ from importlib import metadata
 
 from llmctl import __version__
 from llmctl.canonical import digest
-from llmctl.evaluators import registry
+from llmctl.evaluators.keys import configuration
 from llmctl.project.git import git_state
 from llmctl.project.models import Message, Prompt
 from llmctl.providers import requests
@@ -113,7 +113,7 @@ def _target_event(target: Target) -> TargetEvent:
 def case_event(planned: PlannedCase) -> CaseEvent:
     """A planned case with all that its evaluators read."""
     case = planned.case
-    evaluators = tuple(registry.configuration(built.spec) for built in planned.evaluators)
+    evaluators = tuple(configuration(built.spec) for built in planned.evaluators)
     return CaseEvent(
         bank=case.bank,
         case_id=case.id,

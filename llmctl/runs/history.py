@@ -170,7 +170,7 @@ class History:
 
     def banks(self, run_id: str) -> list[BankEvent]:
         """Each bank of the run."""
-        return [BankEvent(*row) for row in self._of_run("bank_rows", columns(BankEvent), run_id)]
+        return [rows.bank_of(row) for row in self._of_run("bank_rows", columns(BankEvent), run_id)]
 
     def cases(self, run_id: str) -> Iterator[CaseEvent]:
         """Each planned case of the run."""
@@ -328,7 +328,7 @@ class History:
                 f'"{reference}" is too short for a run id.', hint=f"Give {_MIN_PREFIX} characters of it, or more."
             )
         known = self._rows(
-            "SELECT DISTINCT unnest([run_id, label]) FROM (SELECT run_id, label FROM runs ORDER BY run_id DESC LIMIT 1000)",
+            "SELECT DISTINCT unnest([run_id, label]) FROM (FROM run_heads ORDER BY run_id DESC LIMIT 1000)",
             [],
         )
         near = _nearest(text, [row[0] for row in known if row[0]])

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 
 from llmctl.errors import CredentialError, Place, Problem, ProjectError, Severity, UsageError
 from llmctl.evaluators import registry
-from llmctl.evaluators.registry import BuiltEvaluator
+from llmctl.evaluators.built import BuiltEvaluator
 from llmctl.project import templates
 from llmctl.project.models import Bank, Case, Config, ModelConfig, Prompt
 from llmctl.providers import requests, routes
+from llmctl.providers.embeddings import Embedder
 from llmctl.providers.records import ChatRequest
 from llmctl.providers.routes import Route
 from llmctl.runs.reading import BankRun, ProjectReader, PromptVersion
 from llmctl.runs.selection import Selection, select_cases
 
-__all__ = ["Plan", "PlanBuilder", "PlannedCase", "Target", "Unit", "make_plan", "require_keys"]
+__all__ = ["Plan", "PlanBuilder", "PlannedCase", "Target", "Unit", "embedder_of", "make_plan", "require_keys"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ def make_plan(config: Config, selection: Selection, environ: Mapping[str, str]) 
         ProjectError: every mistake in the files that are needed, at once.
         UsageError: an unknown name, or an empty selection.
         CredentialError: a key is missing; says which variable, and who asks for it.
+        ModelError: a model that runs on this machine is missing.
     """
     with ProjectReader(config, environ) as reader:
         runs = reader.read(selection)
@@ -86,6 +88,11 @@ def make_plan(config: Config, selection: Selection, environ: Mapping[str, str]) 
     for run in runs:
         builder.add(run)
     return builder.finish(environ)
+
+
+def embedder_of(config: Config) -> Embedder:
+    """The project's embedding model; nothing is started yet."""
+    return Embedder(config.semantic.model, config.store / "embeddings.sqlite")
 
 
 class PlanBuilder:
@@ -99,6 +106,7 @@ class PlanBuilder:
         self.targets: dict[tuple[str, str], Target] = {}
         self.cases: list[PlannedCase] = []
         self.units: list[Unit] = []
+        self.warnings: dict[Problem, None] = {}
 
     def add(self, run: BankRun) -> None:
         """Cross one bank's selected cases with its targets."""
@@ -126,15 +134,18 @@ class PlanBuilder:
             )
         targets = tuple(self.targets.values())
         require_keys(targets, environ)
-        return Plan(
+        plan = Plan(
             self.config,
             self.selection,
             tuple(self.banks),
             targets,
             tuple(self.cases),
             tuple(self.units),
-            tuple(self.problems),
+            (*self.problems, *self.warnings),
         )
+        if plan.embeds:
+            embedder_of(self.config).check()
+        return plan
 
     def _plan_case(self, case: Case) -> PlannedCase | None:
         try:
@@ -142,6 +153,8 @@ class PlanBuilder:
         except ProjectError as error:
             self.problems += error.problems
             return None
+        for one in built:
+            self.warnings |= dict.fromkeys(one.warnings)
         return PlannedCase(case, tuple(built))
 
     def _model_names(self, version: PromptVersion, bank: Bank) -> Sequence[str]:

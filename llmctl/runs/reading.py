@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from types import TracebackType
 
 from llmctl.errors import Problem, ProjectError, UsageError
@@ -61,14 +62,16 @@ class ProjectReader:
         Raises:
             UsageError: a name is unknown, or nothing is selected.
         """
-        wanted = [
-            dataclasses.replace(reference, name=loader.resolve_prompt_name(self.config, reference.name))
-            for reference in selection.prompts
-        ]
+        wanted = [self.resolve(reference) for reference in selection.prompts]
         runs = list(self._runs(self._bank_names(selection.banks), wanted, named=bool(selection.banks)))
         if not runs and not self.problems:
             raise UsageError(self._nothing(wanted), hint="`llmctl validate` lists the banks and what they run.")
         return runs
+
+    def resolve(self, reference: PromptReference) -> PromptReference:
+        """The reference with the prompt's name in place of a path; it is looked for at its revision."""
+        source = self._revision(reference.rev) if reference.rev else self._tree
+        return PromptReference(loader.resolve_prompt_name(self.config, reference.name, source), reference.rev)
 
     def read_all(self) -> list[BankRun]:
         """Every bank of the project with the prompts that it names."""
@@ -143,7 +146,7 @@ class ProjectReader:
 
     def _old_models(self, tree: Source) -> dict[str, ModelConfig]:
         try:
-            old = loader.read_config(tree, self.config.path, self.environ)
+            old = loader.read_config(tree, PurePosixPath(self.config.path.name), self.environ)
         except ProjectError:
             # The revision is older than the file, or than today's format: today's models hold.
             return {}

@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 from llmctl.canonical import written
-from llmctl.evaluators.verdict import Verdict
+from llmctl.evaluators.verdict import Subject, Verdict
+from llmctl.project.models import Case
 from llmctl.providers.records import Call
 from llmctl.runs.plan import Unit
 from llmctl.runs.records import ResultEvent
 
-__all__ = ["make_result"]
+__all__ = ["make_result", "subject_of"]
+
+
+def subject_of(case: Case, call: Call) -> Subject:
+    """What evaluators may look at."""
+    return Subject(
+        output=call.output,
+        outcome=call.outcome,
+        expected=case.expected,
+        has_expected=case.has_expected,
+        vars=case.vars,
+        pass_score=case.pass_score,
+        finish_reason=call.finish_reason,
+        tool_calls=call.tool_calls,
+        latency_ms=call.latency_ms,
+        ttft_ms=call.ttft_ms,
+        cost_usd=call.cost_usd,
+        input_tokens=call.usage.input_tokens,
+        output_tokens=call.usage.output_tokens,
+    )
 
 
 def make_result(unit: Unit, call: Call, call_id: str, verdict: Verdict, *, cached: bool) -> ResultEvent:

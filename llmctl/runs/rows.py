@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import astuple, fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from functools import cache
 from typing import Any
 
 from llmctl.canonical import from_json, to_json
@@ -25,8 +26,10 @@ from llmctl.runs.records import (
 )
 
 __all__ = [
+    "CALL_COLUMNS",
     "Row",
     "attempt_of",
+    "bank_of",
     "call_of",
     "case_of",
     "columns",
@@ -42,23 +45,26 @@ __all__ = [
 Row = tuple[Any, ...]
 """One row of a table, in the order of its columns."""
 
+_CALL_NAMES = (
+    *("key", "provider", "model", "transport", "endpoint", "outcome", "output", "tool_calls", "finish_reason"),
+    *("served_model", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_usd"),
+    *("started_at", "latency_ms", "ttft_ms", "error"),
+)
+CALL_COLUMNS = ", ".join(_CALL_NAMES)
+"""What `call_of` reads: the fields of a call without its attempts, its usage among them."""
+
+
+def columns(kind: type, *, without: Sequence[str] = ()) -> str:
+    """A list of columns for SELECT: the fields of a dataclass, in their order."""
+    return ", ".join(f'"{name}"' for name in _names(kind) if name not in without)
+
 
 def rows_of(event: Event | UnknownEvent, run_id: str, position: int) -> Iterator[tuple[str, Row]]:
     """The tables that an event adds to, each with the row."""
     key = (run_id, position)
     match event:
-        case RunEvent():
-            yield "run_heads", (*key, *_head(event))
-        case EndEvent():
-            yield "run_ends", (*key, event.status.value, event.ended_at, event.done, event.error)
-        case PromptEvent():
-            yield "prompt_rows", (*key, *_plain(event, "source"), _json(event.source))
-        case TargetEvent():
-            yield "target_rows", (*key, *_target(event))
-        case BankEvent():
-            yield "bank_rows", (*key, event.name, event.path, event.digest)
-        case CaseEvent():
-            yield "case_rows", (*key, *_case(event))
+        case UnknownEvent():
+            return
         case CallEvent():
             yield "call_rows", (*key, event.call_id, *_call(event.call))
             for attempt in event.call.attempts:
@@ -66,98 +72,78 @@ def rows_of(event: Event | UnknownEvent, run_id: str, position: int) -> Iterator
         case ResultEvent():
             yield "result_rows", (*key, *_result(event))
             for number, score in enumerate(event.scores):
-                yield "score_rows", (*key, number, *astuple(score))
-
-
-def columns(kind: type, *, without: Sequence[str] = ()) -> str:
-    """A list of columns for SELECT: the fields of an event, in their order."""
-    return ", ".join(f'"{field.name}"' for field in fields(kind) if field.name not in without)
+                yield "score_rows", (*key, number, *_score(score))
+        case _:
+            table, values = _SINGLE[type(event)]
+            yield table, (*key, *values(event))
 
 
 def head_of(run_id: str, row: Row) -> RunEvent:
     """From `columns(RunEvent, without=["run_id"])`."""
-    names = [field.name for field in fields(RunEvent) if field.name != "run_id"]
-    values = dict(zip(names, row, strict=True))
-    return RunEvent(
-        run_id=run_id, **{**values, "versions": from_json(values["versions"]), "options": from_json(values["options"])}
-    )
+    values = _named(RunEvent, (run_id, *row))
+    _decode(values, "versions", "options")
+    return RunEvent(**values)
 
 
 def end_of(row: Row) -> EndEvent:
     """From `columns(EndEvent)`."""
-    status, ended_at, done, error = row
-    return EndEvent(RunStatus(status), ended_at, done, error)
+    values = _named(EndEvent, row)
+    values["status"] = RunStatus(values["status"])
+    return EndEvent(**values)
 
 
 def prompt_of(row: Row) -> PromptEvent:
     """From `columns(PromptEvent)`."""
-    *rest, source = row
-    return PromptEvent(*rest, source=from_json(source))
+    values = _named(PromptEvent, row)
+    _decode(values, "source")
+    return PromptEvent(**values)
 
 
 def target_of(row: Row) -> TargetEvent:
     """From `columns(TargetEvent)`."""
-    *rest, params, price_input, price_output = row
-    return TargetEvent(*rest, params=from_json(params), price_input=price_input, price_output=price_output)
+    values = _named(TargetEvent, row)
+    _decode(values, "params")
+    return TargetEvent(**values)
+
+
+def bank_of(row: Row) -> BankEvent:
+    """From `columns(BankEvent)`."""
+    return BankEvent(*row)
 
 
 def case_of(row: Row) -> CaseEvent:
     """From `columns(CaseEvent)`."""
-    (bank, case_id, variables, expected, has_expected, tags, group, must_pass, weight, pass_score, evaluators, code) = (
-        row
-    )
-    return CaseEvent(
-        bank,
-        case_id,
-        from_json(variables),
-        expected=from_json(expected),
-        has_expected=has_expected,
-        tags=tuple(tags),
-        group=group,
-        must_pass=must_pass,
-        weight=weight,
-        pass_score=pass_score,
-        evaluators=tuple(from_json(evaluators)),
-        digest=code,
-    )
-
-
-CALL_COLUMNS = (
-    "key, provider, model, transport, endpoint, outcome, output, tool_calls, finish_reason, served_model, "
-    "input_tokens, output_tokens, cached_tokens, reasoning_tokens, cost_usd, started_at, latency_ms, ttft_ms, error"
-)
+    values = _named(CaseEvent, row)
+    _decode(values, "vars", "expected", "evaluators")
+    values["evaluators"] = tuple(values["evaluators"])
+    values["tags"] = tuple(values["tags"])
+    return CaseEvent(**values)
 
 
 def call_of(row: Row, attempts: Sequence[Attempt]) -> Call:
     """From `CALL_COLUMNS`."""
-    return Call(
-        *row[:5],
-        outcome=Outcome(row[5]),
-        output=row[6],
-        tool_calls=tuple(from_json(row[7])),
-        finish_reason=row[8],
-        served_model=row[9],
-        usage=Usage(*row[10:14]),
-        cost_usd=row[14],
-        started_at=row[15],
-        latency_ms=row[16],
-        ttft_ms=row[17],
-        error=row[18],
-        attempts=tuple(attempts),
-    )
+    values: dict[str, Any] = dict(zip(_CALL_NAMES, row, strict=True))
+    _decode(values, "tool_calls")
+    values["outcome"] = Outcome(values["outcome"])
+    values["tool_calls"] = tuple(values["tool_calls"])
+    values["usage"] = Usage(**{name: values.pop(name) for name in _names(Usage)})
+    return Call(**values, attempts=tuple(attempts))
 
 
 def attempt_of(row: Row) -> Attempt:
     """From `columns(Attempt)`."""
-    number, started_at, latency_ms, outcome, *rest, headers = row
-    return Attempt(number, started_at, latency_ms, Outcome(outcome), *rest, response_headers=from_json(headers))
+    values = _named(Attempt, row)
+    _decode(values, "response_headers")
+    values["outcome"] = Outcome(values["outcome"])
+    return Attempt(**values)
 
 
 def result_of(row: Row, scores: Sequence[MetricScore]) -> ResultEvent:
     """From `columns(ResultEvent, without=["scores"])`."""
-    *head, outcome = row[:6]
-    *rest, tags, expected = row[6:]
-    return ResultEvent(*head, Outcome(outcome), *rest, scores=tuple(scores), tags=tuple(tags), expected=expected)
+    values: dict[str, Any] = dict(zip(_without(ResultEvent, "scores"), row, strict=True))
+    values["outcome"] = Outcome(values["outcome"])
+    values["tags"] = tuple(values["tags"])
+    return ResultEvent(**values, scores=tuple(scores))
 
 
 def score_of(row: Row) -> MetricScore:
@@ -165,8 +151,23 @@ def score_of(row: Row) -> MetricScore:
     return MetricScore(*row)
 
 
-def _plain(event: PromptEvent | TargetEvent, *without: str) -> Row:
-    return tuple(getattr(event, field.name) for field in fields(event) if field.name not in without)
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+@cache
+def _without(kind: type, left_out: str) -> tuple[str, ...]:
+    return tuple(name for name in _names(kind) if name != left_out)
+
+
+def _named(kind: type, row: Row) -> dict[str, Any]:
+    return dict(zip(_names(kind), row, strict=True))
+
+
+def _decode(values: dict[str, Any], *names: str) -> None:
+    for name in names:
+        values[name] = from_json(values[name])
 
 
 def _json(value: object) -> str:
@@ -196,9 +197,30 @@ def _head(event: RunEvent) -> Row:
     )
 
 
+def _end(event: EndEvent) -> Row:
+    return (event.status.value, event.ended_at, event.done, event.error)
+
+
+def _prompt(event: PromptEvent) -> Row:
+    return (event.name, event.label, event.digest, event.rev, event.commit, _json(event.source))
+
+
 def _target(event: TargetEvent) -> Row:
-    named = _plain(event, "params", "price_input", "price_output")
-    return (*named, _json(event.params), event.price_input, event.price_output)
+    return (
+        event.prompt,
+        event.prompt_name,
+        event.model,
+        event.resolved_model,
+        event.transport,
+        event.endpoint,
+        _json(event.params),
+        event.price_input,
+        event.price_output,
+    )
+
+
+def _bank(event: BankEvent) -> Row:
+    return (event.name, event.path, event.digest)
 
 
 def _case(event: CaseEvent) -> Row:
@@ -216,6 +238,16 @@ def _case(event: CaseEvent) -> Row:
         _json(event.evaluators),
         event.digest,
     )
+
+
+_SINGLE: dict[type, tuple[str, Callable[[Any], Row]]] = {
+    RunEvent: ("run_heads", _head),
+    EndEvent: ("run_ends", _end),
+    PromptEvent: ("prompt_rows", _prompt),
+    TargetEvent: ("target_rows", _target),
+    BankEvent: ("bank_rows", _bank),
+    CaseEvent: ("case_rows", _case),
+}
 
 
 def _call(call: Call) -> Row:
@@ -257,6 +289,20 @@ def _attempt(attempt: Attempt) -> Row:
         attempt.request_body,
         attempt.response_body,
         _json(attempt.response_headers),
+    )
+
+
+def _score(score: MetricScore) -> Row:
+    return (
+        score.metric,
+        score.evaluator,
+        score.weight,
+        score.score,
+        score.passed,
+        score.explanation,
+        score.error,
+        score.extracted,
+        score.score_key,
     )
 
 

@@ -13,13 +13,12 @@ from pathlib import Path
 
 from llmctl.canonical import written
 from llmctl.errors import EvaluatorError, ExitCode
-from llmctl.evaluators.base import Embed
 from llmctl.providers.embeddings import Embedder
 from llmctl.providers.gateway import Gateway, GatewaySettings
 from llmctl.runs.execute import Executor, Stop
 from llmctl.runs.head import RunOptions, head_events, run_head
 from llmctl.runs.journal import JournalLine, JournalWriter, read_journal
-from llmctl.runs.plan import Plan
+from llmctl.runs.plan import Plan, embedder_of
 from llmctl.runs.records import EndEvent, ResultEvent, RunEvent, RunStatus
 
 __all__ = ["Run", "RunOptions", "RunOutcome", "journal_path"]
@@ -74,7 +73,8 @@ class Run:
 
     async def _execute(self, on_result: Callable[[ResultEvent], None]) -> RunOutcome:
         stop = Stop()
-        status, error = RunStatus.FAILED, "the run ended unexpectedly"
+        status = RunStatus.FAILED
+        error: str | None = "the run ended unexpectedly"
         with JournalWriter(self.journal) as journal, self._signals(stop):
             for event in head_events(self.plan, self.head):
                 journal.append(event)
@@ -91,8 +91,17 @@ class Run:
             self._done += 1
             on_result(result)
 
-        async with self._embed() as embed, self._gateway() as gateway:
-            executor = Executor(self.head.run_id, gateway, journal, count, embed, self.options.concurrency, stop)
+        async with self._embedder() as embedder, self._gateway() as gateway:
+            executor = Executor(
+                self.head.run_id,
+                gateway,
+                journal,
+                count,
+                embed=embedder.embed if embedder else None,
+                embedding=embedder.identity() if embedder else "",
+                concurrency=self.options.concurrency,
+                stop=stop,
+            )
             await executor.run(self.plan.units)
 
     def _gateway(self) -> Gateway:
@@ -102,16 +111,15 @@ class Run:
         return Gateway(settings, self.environ)
 
     @asynccontextmanager
-    async def _embed(self) -> AsyncIterator[Embed | None]:
+    async def _embedder(self) -> AsyncIterator[Embedder | None]:
         """The embedding model, where an evaluator needs it; it starts beside the first calls."""
         if not self.plan.embeds:
             yield None
             return
-        config = self.plan.config
-        async with Embedder(config.semantic.model, config.store / "embeddings.sqlite") as embedder:
+        async with embedder_of(self.plan.config) as embedder:
             warm_up = asyncio.create_task(_warm_up(embedder, self.plan))
             try:
-                yield embedder.embed
+                yield embedder
             finally:
                 warm_up.cancel()
                 await asyncio.gather(warm_up, return_exceptions=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from llmctl.errors import Problem, ProjectError, UsageError
-from llmctl.project import loader, templates
+from llmctl.project import templates
 from llmctl.project.models import Case, Config, ModelConfig
 from llmctl.providers import routes
 from llmctl.providers.records import ChatRequest
@@ -37,7 +37,7 @@ def single_call(
     """
     reference = PromptReference.parse(prompt)
     with ProjectReader(config, environ) as reader:
-        version = reader.prompt(PromptReference(loader.resolve_prompt_name(config, reference.name), reference.rev))
+        version = reader.prompt(reader.resolve(reference))
     if version is None:
         raise ProjectError(reader.problems)
     name = model or version.prompt.model

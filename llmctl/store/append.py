@@ -18,5 +18,8 @@ def append_rows(con: DuckDBPyConnection, table: str, rows: Iterable[Sequence[obj
         duckdb.Error: a value does not fit its column, or the disk is full.
     """
     with con.appender(table) as appender:
-        for row in rows:
-            appender.append_row(*row)
+        try:
+            appender.append_rows(rows)
+        except BaseException:
+            appender.clear()  # DuckDB complains about rows that are left in it
+            raise

@@ -29,7 +29,7 @@ WAIT_S = 10.0
 _STORAGE_VERSION = "v1.4.0"  # what DuckDB 1.4 and later can read; the default could only be read by 2.0
 
 _BUSY = ("could not set lock", "different configuration", "being used by another process", "unique file handle")
-_NEWER = "database file with version number"
+_NEWER = "trying to read a database file with"  # version or storage version number N, but we can only ...
 _SURROUNDINGS = (
     "permission denied",
     "no space left",
@@ -186,9 +186,11 @@ def _check_schema(con: DuckDBPyConnection, path: Path, read_only: bool) -> None:
             f"The store {path} was written by a newer llmctl (schema {version}; this one knows {len(MIGRATIONS)}).",
             hint="Upgrade llmctl, or delete that file: it is rebuilt from the journals beside it.",
         )
+    if version == len(MIGRATIONS):
+        return
     if not read_only:
         migrate(con)
-    elif version < len(MIGRATIONS):
+    else:
         raise OlderError(f"The store {path} was written by an older llmctl and could not be brought up to date yet.")
 
 

@@ -30,11 +30,13 @@ MIGRATIONS: tuple[Callable[[DuckDBPyConnection], None], ...] = (m001_tables, m00
 
 def schema_version(con: DuckDBPyConnection) -> int:
     """The number of the last migration; 0 for a new file."""
-    known = con.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'migrations'").fetchone()
-    if known is None or known[0] == 0:
+    import duckdb
+
+    try:
+        rows = con.execute("SELECT coalesce(max(number), 0) FROM migrations").fetchall()  # fetchone leaves it open
+    except duckdb.CatalogException:  # no such table yet
         return 0
-    row = con.execute("SELECT coalesce(max(number), 0) FROM migrations").fetchone()
-    return int(row[0]) if row else 0
+    return int(rows[0][0])
 
 
 def migrate(con: DuckDBPyConnection) -> None:

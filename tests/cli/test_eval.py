@@ -95,16 +95,14 @@ def test_an_unknown_ending_is_found_before_anything_is_sent(project: Path, llmct
 
 
 def test_no_evidence_ends_4_and_is_no_pass(project: Path, llmctl: Invoke) -> None:
-    write(project, "llmctl.toml", CONFIG + '\n[models.down]\nmodel = "fake/echo"\noptions = {faults = ["401"]}\n')
+    write(project, "llmctl.toml", CONFIG + '\n[models.down]\nmodel = "fake/echo"\noptions = {faults = ["401", "401", "401"]}\n')
     result = llmctl("eval", "-m", "down", "--json")
     document = json.loads(result.out)
     assert result.code == 4
     assert [row["passed"] for row in document["results"]] == [None, None, None]
 
 
-def test_a_missing_key_names_variable_and_file(
-    project: Path, llmctl: Invoke
-) -> None:
+def test_a_missing_key_names_variable_and_file(project: Path, llmctl: Invoke) -> None:
     write(project, "llmctl.toml", CONFIG + '\n[models.gpt]\nmodel = "openai/gpt-4o-mini"\napi_key_env = "ACME_KEY"\n')
     result = llmctl("eval", "-m", "gpt")
     assert result.code == 4

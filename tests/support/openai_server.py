@@ -41,7 +41,8 @@ class Reply:
     """Fields over the normal message, for `refusal` and `tool_calls`."""
     usage: bool = True
     fault: str = ""
-    """`hang`, `reset` (before any byte), `cut` (within the answer), `drip` (a byte now and then, for ever)."""
+    """`hang`, `reset` (before any byte), `cut` (within the answer), `drip` (a byte now and then, for ever),
+    `hold` (a stream that stands still before its end)."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class OpenAIServer:
     def script(self, model: str, *replies: Reply) -> None:
         """Answer requests for this model (or path) with these replies in turn."""
         self._replies[model] = list(replies)
+        self._turns[model] = 0
 
     def bodies(self, model: str) -> list[Any]:
         """The JSON of every request for this model."""
@@ -187,8 +189,12 @@ class OpenAIServer:
         events = _events(completion(body, reply))
         if reply.fault == "cut":
             events = events[:-3]
+        if reply.fault == "hold":
+            events = events[:-3]
         for event in events:
             await response.write(b"data: " + event + b"\n\n")
+        if reply.fault == "hold" and self._stopping is not None:
+            await self._stopping.wait()
         return response
 
 

@@ -1,0 +1,86 @@
+"""An evaluator as plain data, and the key of a score: the same key always means the same score."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+
+from llmctl.canonical import digest, plain
+from llmctl.evaluators.base import Context, Evaluator
+from llmctl.evaluators.built import BuiltEvaluator
+from llmctl.project.models import CaseReference, EvaluatorSpec
+
+__all__ = ["configuration", "evaluator_key", "score_key"]
+
+_ALL = tuple(field.name for field in dataclasses.fields(Context) if field.name not in ("has_expected", "embed"))
+"""What an evaluator may read that does not say: a plugin's."""
+
+
+def configuration(spec: EvaluatorSpec) -> dict[str, object]:
+    """The evaluator as its author wrote it, as plain data for the journal: references stay `{from: path}`."""
+    data: dict[str, object] = {"name": spec.name, "metric": spec.metric_name, "weight": spec.weight}
+    if spec.args is not None:
+        data["args"] = _plain(spec.args)
+    if spec.extract is not None:
+        data["extract"] = spec.extract
+    if spec.has_against:
+        data["against"] = _plain(spec.against)
+    if spec.children:
+        data["children"] = [configuration(child) for child in spec.children]
+    return data
+
+
+def _plain(value: object) -> object:
+    match value:
+        case CaseReference():
+            return {"from": "/".join(value.path)}
+        case Mapping():
+            return {str(key): _plain(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_plain(inner) for inner in value]
+        case _:
+            return plain(value)
+
+
+def evaluator_key(evaluator: Evaluator, spec: EvaluatorSpec, against: object, model: str) -> str:
+    """Digest of what decides a score beside output and case: name, arguments, `extract`, `against`, model.
+
+    Metric name and weight are not in it: they change what a score counts for, not the score.
+    """
+    arguments: dict[str, object] = {}
+    for field in dataclasses.fields(evaluator):  # type: ignore[arg-type]
+        value = getattr(evaluator, field.name)
+        if field.name == "children":
+            arguments["children"] = [child.key for child in value]
+        elif field.init:
+            arguments[field.name] = value
+    identity = evaluator.identity()
+    model = model if evaluator.embeds() else ""
+    return _digest(spec.name, arguments, spec.extract, spec.has_against, against, identity, model)
+
+
+def score_key(built: BuiltEvaluator, context: Context, embedding: str = "") -> str:
+    """The key of one score: output, evaluator, all that it reads of the case and the call, its embedding model.
+
+    `embedding` is the identity of the embedding model (name and hash of its weights), where it is known.
+    """
+    reads = {name: getattr(context, name) for name in _reads(built)}
+    has_expected = context.has_expected and "expected" in reads
+    return _digest(context.output, built.key, reads, has_expected, embedding if built.embeds else "")
+
+
+def _reads(built: BuiltEvaluator) -> tuple[str, ...]:
+    children: tuple[BuiltEvaluator, ...] = getattr(built.evaluator, "children", ())
+    own = ("outcome",) if children else tuple(getattr(built.evaluator, "reads", _ALL))
+    names = {*own, *(name for child in children for name in _reads(child))}
+    return tuple(sorted(names - {"expected"} if built.has_against else names))
+
+
+def _digest(*parts: object) -> str:
+    try:
+        return digest(*parts)
+    except TypeError:  # orjson: half a surrogate pair, or a number beyond 64 bits
+        text = json.dumps(parts, sort_keys=True, default=repr)
+        return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,156 @@
+"""From evaluators and one answer to a verdict: passed, failed, or no evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from llmctl.evaluators.base import Context, Embed, MetricScore
+from llmctl.evaluators.built import BuiltEvaluator, Judged, judge_all
+from llmctl.evaluators.keys import score_key
+from llmctl.evaluators.wording import shorten
+from llmctl.outcome import Outcome
+
+__all__ = ["Subject", "Verdict", "judge", "judge_now"]
+
+_REASON_CHARACTERS = 1000
+_ROUNDING = 1e-9  # a weighted mean of 0.1 steps must not miss its pass_score by the last bit
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One answer and what of its case and call evaluators may look at."""
+
+    output: str | None
+    """The text; None counts as empty text."""
+    outcome: Outcome = Outcome.ANSWERED
+    expected: object = None
+    has_expected: bool = False
+    vars: Mapping[str, object] = field(default_factory=dict)
+    pass_score: float | None = None
+    """Weighted mean that passes; None: every evaluator with weight > 0 must pass."""
+    finish_reason: str | None = None
+    tool_calls: Sequence[Mapping[str, object]] = ()
+    latency_ms: float | None = None
+    ttft_ms: float | None = None
+    cost_usd: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+    def context(self, embed: Embed | None = None) -> Context:
+        """What evaluators see."""
+        output = self.output or ""
+        return Context(
+            output=output,
+            raw_output=output,
+            expected=self.expected,
+            has_expected=self.has_expected,
+            vars=self.vars,
+            outcome=self.outcome,
+            finish_reason=self.finish_reason,
+            tool_calls=self.tool_calls,
+            latency_ms=self.latency_ms,
+            ttft_ms=self.ttft_ms,
+            cost_usd=self.cost_usd,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            embed=embed,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The judgement on one result. `passed` None: no evidence."""
+
+    passed: bool | None
+    score: float | None
+    """Weighted mean of the evaluators with weight > 0; None without a verdict."""
+    reason: str
+    """Why it failed, or why there is no verdict; empty when passed."""
+    scores: tuple[MetricScore, ...] = ()
+
+
+_FAILED = {
+    Outcome.REFUSED: "The provider refused to answer.",
+    Outcome.FILTERED: "A content filter held the answer back.",
+    Outcome.CONTEXT_EXCEEDED: "The prompt is longer than the model's context.",
+}
+
+
+async def judge(
+    built: Sequence[BuiltEvaluator], subject: Subject, embed: Embed | None = None, embedding: str = ""
+) -> Verdict:
+    """Judge one answer by all evaluators of its case.
+
+    An evaluator that breaks leaves the result without a verdict, unless its weight is 0. `embedding` is the identity
+    of the model behind `embed`, part of the score keys. Only cancellation leaves this function as an exception.
+    """
+    verdict = judge_now(built, subject, embed, embedding)
+    return verdict if isinstance(verdict, Verdict) else await verdict
+
+
+def judge_now(
+    built: Sequence[BuiltEvaluator], subject: Subject, embed: Embed | None = None, embedding: str = ""
+) -> Verdict | Awaitable[Verdict]:
+    """The same; a verdict at once where no evaluator waits for a model."""
+    if not subject.outcome.evidence:
+        return Verdict(None, None, f"There is no answer to judge: {subject.outcome.value}.")
+    if not subject.outcome.scored:
+        return Verdict(False, 0.0, _FAILED[subject.outcome])
+    context = subject.context(embed)
+    results = judge_all(built, context)
+    if isinstance(results, list):
+        return _verdict(subject, _metrics(built, context, results, embedding))
+    return _later(built, subject, context, results, embedding)
+
+
+async def _later(
+    built: Sequence[BuiltEvaluator],
+    subject: Subject,
+    context: Context,
+    results: Awaitable[list[Judged]],
+    embedding: str,
+) -> Verdict:
+    return _verdict(subject, _metrics(built, context, await results, embedding))
+
+
+def _metrics(
+    built: Sequence[BuiltEvaluator], context: Context, results: Sequence[Judged], embedding: str
+) -> tuple[MetricScore, ...]:
+    return tuple(
+        MetricScore(
+            metric=one.metric,
+            evaluator=one.spec.name,
+            weight=one.weight,
+            score=None if result.score is None else result.score.score,
+            passed=None if result.score is None else result.score.passed,
+            explanation=result.explanation,
+            error=result.score is None,
+            extracted=result.extracted,
+            score_key=score_key(one, context, embedding),
+        )
+        for one, result in zip(built, results, strict=True)
+    )
+
+
+def _verdict(subject: Subject, scores: tuple[MetricScore, ...]) -> Verdict:
+    judging = [score for score in scores if score.weight > 0]
+    if not judging:
+        return Verdict(None, None, "No evaluator with a weight above 0 judges this case.", scores)
+    broken = [score for score in judging if score.score is None]
+    if broken:
+        return Verdict(None, None, _told("The evaluator {} could not judge: {}", broken), scores)
+    mean = sum((score.score or 0.0) * score.weight for score in judging) / sum(score.weight for score in judging)
+    mean = min(1.0, max(0.0, mean))
+    failed = [score for score in judging if not score.passed]
+    if subject.pass_score is None:
+        return Verdict(not failed, mean, _told("{}: {}", failed), scores)
+    if mean >= subject.pass_score - _ROUNDING:
+        return Verdict(True, mean, "", scores)
+    low = f"The weighted mean {mean:.3f} is below the pass_score {subject.pass_score:g}."
+    return Verdict(False, mean, f"{low}\n{_told('{}: {}', failed)}".strip(), scores)
+
+
+def _told(sentence: str, scores: Sequence[MetricScore]) -> str:
+    told = "\n".join(sentence.format(score.metric, score.explanation) for score in scores)
+    return shorten(told, _REASON_CHARACTERS)

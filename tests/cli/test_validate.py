@@ -1,0 +1,74 @@
+"""`validate` through the front door."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.conftest import BANK, Invoke, write
+
+
+def test_a_good_project(project: Path, llmctl: Invoke) -> None:
+    result = llmctl("validate", "--strict")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == "1 prompt, 1 bank, 3 cases: all good.\n"
+
+
+def test_mistakes_of_all_files_at_once_with_their_places(project: Path, llmctl: Invoke) -> None:
+    write(project, "llmctl.toml", '[models.fake]\nmodle = "fake/echo"\n')
+    write(project, "prompts/route.yaml", "model: fake\ntempalte: hello\n")
+    write(project, "testbanks/route.yaml", BANK.replace("expected: hours", "expcted: hours"))
+    result = llmctl("validate")
+    assert result.code == 2
+    for place in ("llmctl.toml:2:1", "prompts/route.yaml:2:1", "testbanks/route.yaml:11:"):
+        assert place in result.err
+    assert "expcted: hours" in result.err and "^" in result.err
+    assert "Traceback" not in result.err
+
+
+def test_json_lists_the_problems(project: Path, llmctl: Invoke) -> None:
+    write(project, "prompts/route.yaml", "model: fake\ntempalte: hello\n")
+    result = llmctl("validate", "--json")
+    document = json.loads(result.out)
+    assert document["schema"] == "llmctl/validate/1"
+    assert document["ok"] is False
+    [problem] = [one for one in document["problems"] if "tempalte" in one["message"]]
+    assert (problem["line"], problem["column"]) == (2, 1)
+
+
+def test_an_unused_variable_is_a_warning(project: Path, llmctl: Invoke) -> None:
+    write(project, "testbanks/route.yaml", BANK.replace("vars: {brand: Acme}", "vars: {brand: Acme, tone: kind}"))
+    result = llmctl("validate")
+    assert result.code == 0
+    assert "tone" in result.err
+    assert llmctl("validate", "--strict").code == 1
+
+
+def test_a_bad_sample_answer_is_named(project: Path, llmctl: Invoke) -> None:
+    bank = BANK.replace("  - exact\n", "  - contains: bill\n    good: [the bill, hello]\n    bad: [billing]\n")
+    write(project, "testbanks/route.yaml", bank)
+    result = llmctl("validate")
+    assert result.code == 2
+    assert "hello" in result.err and "billing" in result.err
+
+
+def test_a_schema_keyword_that_the_local_model_cannot_enforce(project: Path, llmctl: Invoke) -> None:
+    write(
+        project,
+        "prompts/route.yaml",
+        """
+        model: local/smollm2-135m
+        template: "{{ brand }} {{ ticket }}"
+        output:
+          format: json
+          schema: {type: object, properties: {a: {type: array, uniqueItems: true, items: {type: string}}}}
+        """,
+    )
+    result = llmctl("validate")
+    assert "uniqueItems" in result.err
+
+
+def test_outside_a_project(llmctl: Invoke) -> None:
+    result = llmctl("validate")
+    assert result.code == 2
+    assert "llmctl init" in result.err

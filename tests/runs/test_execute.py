@@ -1,0 +1,129 @@
+"""The run loop on the fake model, with a real journal."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from pathlib import Path
+
+import pytest
+
+from llmctl.canonical import digest
+from llmctl.errors import StoreError
+from llmctl.evaluators import registry
+from llmctl.outcome import Outcome
+from llmctl.project.models import Case, EvaluatorSpec, Message, ModelConfig, Prompt, SemanticSettings
+from llmctl.providers import requests, routes
+from llmctl.providers.gateway import Gateway, GatewaySettings
+from llmctl.runs.execute import Executor, Stop
+from llmctl.runs.journal import FileCalls, JournalLine, JournalWriter, read_journal
+from llmctl.runs.plan import PlannedCase, Target, Unit
+from llmctl.runs.records import CallEvent, ResultEvent
+
+
+def target(**options: object) -> Target:
+    model = ModelConfig("fake", "fake/echo", options=options)
+    prompt = Prompt("p", Path("p.yaml"), (Message("user", "{{ text }}"),), digest=digest(dict(options)))
+    return Target(prompt, model, routes.resolve(model))
+
+
+def unit(target: Target, text: str, *, case_id: str = "", repeat: int = 1, expected: str | None = None) -> Unit:
+    spec = EvaluatorSpec("exact")
+    case = Case("bank", case_id or text, {"text": text}, (spec,), expected=expected or text, has_expected=True)
+    built = registry.build(spec, case, SemanticSettings())
+    key = requests.call_key(target.route, target.request(case), repeat)
+    return Unit(target, PlannedCase(case, (built,)), repeat, key)
+
+
+async def run(
+    path: Path,
+    units: list[Unit],
+    *,
+    stop: Stop | None = None,
+    stop_after: int | None = None,
+    calls: FileCalls | None = None,
+) -> list[ResultEvent]:
+    results: list[ResultEvent] = []
+    stop = stop or Stop()
+
+    def on_result(result: ResultEvent) -> None:
+        results.append(result)
+        if len(results) == stop_after:
+            stop.request()
+
+    async with Gateway(GatewaySettings(), {}) as gateway:
+        with JournalWriter(path, calls) as journal:
+            await Executor("run", gateway, journal, on_result, concurrency=4, stop=stop).run(units)
+    return results
+
+
+def events(path: Path) -> list[object]:
+    return [line.event for line in read_journal(path) if isinstance(line, JournalLine)]
+
+
+async def test_every_unit_becomes_a_result_in_the_journal(tmp_path: Path) -> None:
+    echo = target()
+    results = await run(tmp_path / "j.jsonl", [unit(echo, f"text {number}") for number in range(50)])
+    assert sorted(result.case_id for result in results) == sorted(f"text {number}" for number in range(50))
+    assert all(result.passed and result.outcome is Outcome.ANSWERED for result in results)
+    kept = events(tmp_path / "j.jsonl")
+    assert [event for event in kept if isinstance(event, ResultEvent)] == results
+    called = {event.call_id: event.call.key for event in kept if isinstance(event, CallEvent)}
+    assert called == {result.call_id: result.call_key for result in results}
+
+
+async def test_a_call_is_journaled_before_its_result(tmp_path: Path) -> None:
+    await run(tmp_path / "j.jsonl", [unit(target(), "a"), unit(target(), "b")])
+    seen: set[str] = set()
+    for event in events(tmp_path / "j.jsonl"):
+        if isinstance(event, CallEvent):
+            seen.add(event.call_id)
+        elif isinstance(event, ResultEvent):
+            assert event.call_id in seen
+
+
+async def test_one_call_key_is_sent_once(tmp_path: Path) -> None:
+    echo = target(latency_ms=20)
+    results = await run(tmp_path / "j.jsonl", [unit(echo, "same", case_id=f"case {n}") for n in range(8)])
+    assert len([event for event in events(tmp_path / "j.jsonl") if isinstance(event, CallEvent)]) == 1
+    assert sorted(result.cached for result in results) == [False] + [True] * 7
+    assert len({result.call_id for result in results}) == 1
+
+
+async def test_repeats_are_draws_of_their_own(tmp_path: Path) -> None:
+    echo = target()
+    results = await run(tmp_path / "j.jsonl", [unit(echo, "same", repeat=repeat) for repeat in (1, 2, 3)])
+    assert len({result.call_id for result in results}) == 3
+
+
+async def test_stop_finishes_what_is_in_flight_and_sends_nothing_new(tmp_path: Path) -> None:
+    echo = target(latency_ms=5)
+    results = await run(tmp_path / "j.jsonl", [unit(echo, f"text {n}") for n in range(100)], stop_after=10)
+    assert 10 <= len(results) <= 10 + 4
+    assert [event for event in events(tmp_path / "j.jsonl") if isinstance(event, ResultEvent)] == results
+
+
+async def test_a_second_stop_drops_what_is_in_flight(tmp_path: Path) -> None:
+    slow = target(latency_ms=60_000)
+    stop = Stop()
+    running = asyncio.create_task(run(tmp_path / "j.jsonl", [unit(slow, "a"), unit(slow, "b")], stop=stop))
+    while not (tmp_path / "j.jsonl").exists():
+        await asyncio.sleep(0)
+    stop.request()
+    stop.request()
+    async with asyncio.timeout(10):
+        assert await running == []
+
+
+async def test_a_journal_that_cannot_be_written_ends_the_run(tmp_path: Path) -> None:
+    def full(fd: int, data: memoryview) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(StoreError, match=r"j\.jsonl"):
+        await run(tmp_path / "j.jsonl", [unit(target(), "a")], calls=FileCalls(write=full))
+
+
+async def test_a_failed_call_is_a_row_without_evidence(tmp_path: Path) -> None:
+    [result] = await run(tmp_path / "j.jsonl", [unit(target(faults=["401"]), "a")])
+    assert (result.passed, result.score) == (None, None)
+    assert not result.outcome.evidence and result.reason
