@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -111,7 +112,7 @@ def evaluate(
 def _execute(session: Session, plan: Plan, options: RunOptions) -> tuple[Tally, RunOutcome, Run]:
     """Run the plan under the live progress, and import its journal."""
     from llmctl.cli.screen import stderr
-    from llmctl.report.model import case_facts
+    from llmctl.report.model import TargetKey, case_facts
     from llmctl.report.progress import Progress
     from llmctl.report.tally import Tally
     from llmctl.runs.head import case_event
@@ -119,7 +120,13 @@ def _execute(session: Session, plan: Plan, options: RunOptions) -> tuple[Tally, 
     from llmctl.runs.run import Run
 
     run = Run(plan, options, session.environ)
-    tally = Tally(case_facts(map(case_event, plan.cases)))
+    tally = Tally(
+        case_facts(map(case_event, plan.cases)),
+        planned_by_target=Counter(
+            TargetKey(unit.planned.case.bank, unit.target.prompt.label, unit.target.model.name) for unit in plan.units
+        ),
+        planned_by_tag=Counter(tag for unit in plan.units for tag in unit.planned.case.tags),
+    )
     with Progress(stderr(), len(plan.units)) as progress:
 
         def on_result(result: ResultEvent) -> None:

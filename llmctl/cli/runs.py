@@ -69,7 +69,7 @@ def _show_run(history: History, run_id: str, *, as_json: bool) -> None:
     tally = Tally(case_facts(history.cases(run_id)))
     for result in history.results(run_id):
         tally.add(result)
-    report = tally.report(RunHead.of(history.head(run_id), history.end(run_id)))
+    report = tally.report(RunHead.of_summary(history.run(run_id)))
     if as_json:
         print_json(report_json(report, history.results(run_id), command="show"))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+
 from llmctl.errors import EvaluatorError, Problem
 from llmctl.evaluators.base import Context, Evaluator, Score
 from llmctl.evaluators.extract import Extractor

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from llmctl.errors import EvaluatorError
 from llmctl.evaluators.base import Context, Evaluator, Score
-from llmctl.evaluators.numbers import FoundNumber, exact_number, find_numbers, same_number
+from llmctl.evaluators.numbers import FoundNumber, exact_number, find_numbers, gap, same_number
 from llmctl.evaluators.texts import Texts, expected_texts, texts_problem
 from llmctl.evaluators.wording import listed, quote
 
@@ -93,9 +93,9 @@ class Number(Evaluator):
             return f"{said}, accepted is {listed(wanted)}{slack}."
         if len(wanted) > 1:
             return f"{said}, which is none of {listed(wanted)}{slack}."
-        gap = number.value - self._accepted(wanted[0]) if number.value.is_finite() else number.value
-        off = f"off by {gap:+.10g}" if abs(gap.adjusted() if gap.is_finite() else 999) < 100 else "far off"
-        return f"{said}, not {wanted[0]}: {off}{slack}."
+        off = gap(number.value, self._accepted(wanted[0]))
+        how_far = f"off by {off:+.10g}" if off.is_finite() and abs(off.adjusted()) < 100 else "far off"
+        return f"{said}, not {wanted[0]}: {how_far}{slack}."
 
     def _slack(self) -> str:
         parts = []

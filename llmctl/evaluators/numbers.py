@@ -16,7 +16,7 @@ from decimal import Context, Decimal, DecimalException
 from functools import lru_cache
 from itertools import islice
 
-__all__ = ["FoundNumber", "exact_number", "find_numbers", "same_number"]
+__all__ = ["FoundNumber", "exact_number", "find_numbers", "gap", "same_number"]
 
 _CONTEXT = Context(prec=60, Emin=-999_999, Emax=999_999, traps=[])
 
@@ -114,6 +114,11 @@ def same_number(one: Decimal, other: Decimal, tolerance: Decimal, relative: Deci
         return True
     if not one.is_finite() or not other.is_finite():
         return False
-    gap = _CONTEXT.abs(_CONTEXT.subtract(one, other))
     allowed = max(tolerance, _CONTEXT.multiply(relative, _CONTEXT.abs(other)))
-    return gap.is_finite() and gap <= allowed
+    off = _CONTEXT.abs(gap(one, other))
+    return off.is_finite() and off <= allowed
+
+
+def gap(one: Decimal, other: Decimal) -> Decimal:
+    """How far `one` lies above `other`; infinite beyond all measure, never an exception."""
+    return _CONTEXT.subtract(one, other)

@@ -43,13 +43,15 @@ def bank_of(name: str, raw: bytes, entries: EvaluatorEntries) -> Bank | None:
     """The bank of the file that `entries` reads, or None with every mistake added to the problems of `entries`."""
     document, problems = entries.document, entries.problems
     problems.extend(document.problems)
+    before = len(problems)
     shape = check_parts(BankShape, document, problems)
     if shape is None:
         return None
+    whole = len(problems) == before
     shared = entries.read(shape.evaluators, ("evaluators",))
     cases = [case_of(draft, name, shared, shape.pass_score) for draft in _drafts(shape, entries)]
     problems.extend(_same_ids(cases, document))
-    if not entries.broken:
+    if whole and not entries.broken:  # else a case may lack no more than an evaluator that is reported
         problems.extend(_unscored(cases, shared, document))
     if not cases and not _has_errors(problems):
         hint = "Write some under `cases:`, or a table under `include:`."

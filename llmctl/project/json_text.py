@@ -85,9 +85,11 @@ class JsonReader:
 
 def plain_complaint(error: json.JSONDecodeError) -> str:
     """What Python's reader says, as a sentence."""
+    if error.msg.startswith("Unterminated string"):
+        return "The text that begins here is never closed."
     if error.pos >= len(error.doc.rstrip()):
         return "The JSON is cut off here."
-    said = error.msg.removesuffix(" at").removesuffix(" starting")
+    said = error.msg.removesuffix(" at")
     return f"This is not valid JSON: {said[:1].lower()}{said[1:]}."
 
 

@@ -130,9 +130,9 @@ def _problem(shape: type[Shape], document: Document, base: tuple[str | int, ...]
 
 def _loc(detail: ErrorDetails) -> tuple[str | int, ...]:
     """The path without the names of branches; an unknown key may look like one."""
-    *parents, last = detail["loc"] or ("",)
-    kept = tuple(step for step in parents if step not in TAGS)
-    return kept if last in TAGS and detail["type"] != "extra_forbidden" or last == "" else (*kept, last)
+    steps = detail["loc"]
+    last = len(steps) - 1 if detail["type"] == "extra_forbidden" else None
+    return tuple(step for number, step in enumerate(steps) if step not in TAGS or number == last)
 
 
 def _meant(shape: type[Shape], detail: ErrorDetails) -> tuple[str | int, ...] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -28,20 +27,19 @@ class _AnyModel(Mapping[str, ModelConfig]):
 def stand_in_config(path: Path) -> Config:
     """The defaults, with the folders that the file names where they can be read and lie inside the project."""
     root = path.resolve().parent
-    config = Config(root, path, root / "prompts", root / "testbanks", root / ".llmctl", models=_AnyModel())
-    folders = {key: root / name for key, name in _named_folders(path).items()}
-    return dataclasses.replace(config, **{key: folder for key, folder in folders.items() if _below(folder, root)})
+    named = _project_table(path)
+
+    def folder(key: str) -> Path:
+        given = named.get(key)
+        inside = isinstance(given, str) and (root / given).resolve().is_relative_to(root)
+        return root / str(given) if inside else root / key
+
+    return Config(root, path, folder("prompts"), folder("testbanks"), root / ".llmctl", models=_AnyModel())
 
 
-def _named_folders(path: Path) -> dict[str, str]:
+def _project_table(path: Path) -> Mapping[str, object]:
     try:
-        project = tomllib.loads(path.read_text(encoding="utf-8")).get("project")
+        table = tomllib.loads(path.read_text(encoding="utf-8")).get("project")
     except (OSError, ValueError):
         return {}
-    if not isinstance(project, dict):
-        return {}
-    return {key: project[key] for key in ("prompts", "testbanks") if isinstance(project.get(key), str)}
-
-
-def _below(folder: Path, root: Path) -> bool:
-    return folder.resolve().is_relative_to(root)
+    return table if isinstance(table, dict) else {}

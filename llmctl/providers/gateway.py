@@ -94,7 +94,9 @@ class Gateway:
         """
         if not self._stays_here(route):
             return
-        await self._line(route).transport.start()
+        line = self._line(route)
+        async with line.starting:
+            await line.transport.start()
 
     async def ask(
         self,

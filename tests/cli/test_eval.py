@@ -95,7 +95,8 @@ def test_an_unknown_ending_is_found_before_anything_is_sent(project: Path, llmct
 
 
 def test_no_evidence_ends_4_and_is_no_pass(project: Path, llmctl: Invoke) -> None:
-    write(project, "llmctl.toml", CONFIG + '\n[models.down]\nmodel = "fake/echo"\noptions = {faults = ["401", "401", "401"]}\n')
+    down = '\n[models.down]\nmodel = "fake/echo"\noptions = {faults = ["401", "401", "401"]}\n'
+    write(project, "llmctl.toml", CONFIG + down)
     result = llmctl("eval", "-m", "down", "--json")
     document = json.loads(result.out)
     assert result.code == 4

@@ -76,7 +76,7 @@ def test_bad_values_are_named_on_their_row(line: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('{"a": "cut', "t.jsonl:2:7: The JSON is cut off here."),
+        ('{"a": "cut', "t.jsonl:2:7: The text that begins here is never closed."),
         ('{"a": 1', "t.jsonl:2:8: The JSON is cut off here."),
         ('{"a": 1} x', "t.jsonl:2:10: This is not valid JSON: extra data."),
         ("{'a': 1}", "t.jsonl:2:2: This is not valid JSON: expecting property name enclosed in double quotes."),

@@ -240,6 +240,7 @@ async def test_anthropic(server: OpenAIServer) -> None:
     assert json.loads(attempt.response_body) == message("hi there")
     assert attempt.status == 200
     assert server.seen[0].headers["x-api-key"] == KEY
+    assert server.seen[0].headers["Accept-Encoding"] == "identity"  # what is recorded must be readable
     assert KEY not in repr(call)
 
 

@@ -101,7 +101,9 @@ def test_csv_is_a_result_a_row(tmp_path: Path) -> None:
     assert table[4]["score"] == ""
 
 
-@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "\uff1d1"])
+@pytest.mark.parametrize(
+    "start", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\tx", "\rx", "\nx", "  =1", "\uff1d1"]
+)
 def test_no_csv_cell_becomes_a_formula(tmp_path: Path, start: str) -> None:
     row = rows(written(tmp_path / "report.csv", [hostile_result(start)]))[0]
     text_columns = ("bank", "case_id", "prompt", "model", "expected", "output", "tags", "call_id", "why", "scores")

@@ -80,7 +80,13 @@ def test_of_a_long_line_the_part_around_the_column_is_shown(column: int, width: 
 
 @pytest.mark.parametrize(
     ("line", "column", "under"),
-    [("\tkey: value", 2, "key"), ("字字key: 1", 3, "key"), ("\x1b[0mkey: 1", 5, "key"), ("a\u202ekey", 3, "key")],
+    [
+        ("\tkey: value", 2, "key"),
+        ("a\r\nkey: 1", 4, "key"),
+        ("字字key: 1", 3, "key"),
+        ("\x1b[0mkey: 1", 5, "key"),
+        ("a\u202ekey", 3, "key"),
+    ],
 )
 def test_the_caret_counts_cells_not_characters(line: str, column: int, under: str) -> None:
     from rich.cells import cell_len
