@@ -25,13 +25,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("init")(init.init)
-app.command("validate")(validate.validate)
-app.command("eval")(evaluate.evaluate)
-app.command("try")(try_prompt.try_prompt)
-app.command("runs")(runs.runs)
-app.command("show")(runs.show)
-app.command("schema")(schema.schema)
+app.command("init", short_help="Write a project that works at once.")(init.init)
+app.command("validate", short_help="Check every file without a call.")(validate.validate)
+app.command("eval", short_help="Run cases and score them.")(evaluate.evaluate)
+app.command("try", short_help="Make one call, streamed.")(try_prompt.try_prompt)
+app.command("runs", short_help="List the runs.")(runs.runs)
+app.command("show", short_help="Show a run, or one result of it.")(runs.show)
+app.command("schema", short_help="Print the JSON Schema of a file.")(schema.schema)
 app.add_typer(models.app, name="models")
 
 
@@ -77,7 +77,7 @@ def run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
         # `--debug` counts wherever it stands: it is added to a command line that has just failed.
-        app([argument for argument in arguments if argument != "--debug"])
+        app([word for word in arguments if word != "--debug"], prog_name="llmctl")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else ExitCode.DONE
     except LlmctlError as error:

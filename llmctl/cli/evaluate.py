@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate"]
 
-Banks = Annotated[list[str] | None, typer.Argument(metavar="[BANK]...", help="Names or paths; default: all banks.")]
+Banks = Annotated[list[str] | None, typer.Argument(metavar="BANK", help="Names or paths; default: all banks.")]
 Prompts = Annotated[
     list[str] | None,
     typer.Option("-p", "--prompt", metavar="P[@REV]", help="Run this prompt, at a git revision if given. Repeatable."),
@@ -49,16 +49,19 @@ def evaluate(
     pattern: Annotated[
         str | None, typer.Option("-k", metavar="PATTERN", help="Only case ids that contain this, or match it (* ?).")
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most this many cases of each bank.")] = None,
-    sample: Annotated[
-        int | None, typer.Option("--sample", min=1, help="This many cases of each bank, drawn at random.")
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="At most this many cases of each bank.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Draws the same sample again.")] = 0,
+    sample: Annotated[
+        int | None, typer.Option("--sample", min=1, metavar="N", help="This many cases of each bank, drawn at random.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Draws the same sample again.")] = 0,
     repeat: Annotated[
-        int | None, typer.Option("-r", "--repeat", min=1, help="Independent answers to each case.")
+        int | None, typer.Option("-r", "--repeat", min=1, metavar="N", help="Independent answers to each case.")
     ] = None,
     concurrency: Annotated[
-        int | None, typer.Option("-j", "--concurrency", min=1, max=1024, help="Calls in flight for each model.")
+        int | None,
+        typer.Option("-j", "--concurrency", min=1, max=1024, metavar="N", help="Calls in flight for each model."),
     ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Send nothing to another machine.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="End with 1 if a case failed.")] = False,

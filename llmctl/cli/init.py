@@ -19,7 +19,7 @@ _STARTER_MODEL = "local/smollm2-135m"
 
 
 def init(
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", show_default=False)] = Path(),
+    directory: Annotated[Path, typer.Argument(metavar="DIR", show_default=False, help="Default: here.")] = Path(),
     model: Annotated[
         str, typer.Option("--model", metavar="M", help="The model that the project starts with.")
     ] = _STARTER_MODEL,

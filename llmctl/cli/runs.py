@@ -23,7 +23,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 
 def runs(
     ctx: typer.Context,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="How many, newest first.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List the runs, newest first."""
@@ -43,7 +43,7 @@ def runs(
 def show(
     ctx: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help="Id (6 characters or more), @last, @last~1, or a label.")],
-    case: Annotated[str | None, typer.Argument(metavar="[CASE]", help="CASE or BANK/CASE: its results.")] = None,
+    case: Annotated[str | None, typer.Argument(metavar="CASE", help="CASE or BANK/CASE: its results.")] = None,
     payloads: Annotated[bool, typer.Option("--payloads", help="With a case: the exact requests and answers.")] = False,
     as_json: AsJson = False,
 ) -> None:

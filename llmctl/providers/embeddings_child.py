@@ -23,9 +23,12 @@ Encode = Callable[[list[str]], Any]
 def main() -> None:
     """Answer until stdin closes."""
     answers = lifeline.private_stdout()
-    settings = json.loads(sys.stdin.buffer.readline() or b"{}")
-    folder = Path(settings["folder"])
+    folder = Path(sys.argv[1])
     lifeline.tie_to_parent(folder)
+    line = sys.stdin.buffer.readline()
+    if not line:
+        lifeline.end(folder)
+    settings = json.loads(line)
     try:
         encode = _load(settings)
     except Exception as error:

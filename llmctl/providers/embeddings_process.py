@@ -208,13 +208,10 @@ class EmbeddingProcess:
         return self._child
 
     def _settings(self) -> dict[str, object]:
-        folder = self._folder
-        assert folder is not None
         return {
             "source": self._weights.source,
             "local": self._weights.folder is not None,
             "threads": min(2, os.cpu_count() or 1),
-            "folder": str(folder.path),
         }
 
 

@@ -12,7 +12,7 @@ from llmctl.project import loader, templates
 from llmctl.project.models import Bank, Case, CaseReference, Config, EvaluatorSpec
 from llmctl.project.stand_in import stand_in_config
 from llmctl.providers import routes
-
+from llmctl.providers.local.grammar import unenforced_keywords
 from llmctl.runs.plan import PlanBuilder, Target
 from llmctl.runs.reading import BankRun, ProjectReader
 from llmctl.runs.selection import Selection

@@ -24,9 +24,12 @@ CONTEXT_TOKENS = 2048
 def main() -> None:
     """Serve until stdin closes."""
     answers = lifeline.private_stdout()
-    settings = json.loads(sys.stdin.buffer.readline() or b"{}")
-    folder = Path(settings["folder"])
+    folder = Path(sys.argv[1])
     lifeline.tie_to_parent(folder)
+    line = sys.stdin.buffer.readline()
+    if not line:
+        lifeline.end(folder)
+    settings = json.loads(line)
     lifeline.work_must_end_within(float(settings["deadline_s"]))
     try:
         server = _serve(settings)

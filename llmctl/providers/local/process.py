@@ -31,7 +31,7 @@ class ChildProcess:
     """
 
     def __init__(self, command: Sequence[str], *, folder: Path, log: Path, env: Mapping[str, str]) -> None:
-        """Start it.
+        """Start it, with `folder` as its last argument: it removes that when the parent dies, however early.
 
         Raises:
             OSError: it cannot be started.
@@ -39,7 +39,7 @@ class ChildProcess:
         self._log = log
         with log.open("ab") as stream:
             self._process = subprocess.Popen(
-                command,
+                [*command, str(folder)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,

@@ -163,7 +163,6 @@ class LocalServer:
             "alias": self._alias,
             "host": str(socket) if socket else "127.0.0.1",
             "api_key": api_key,
-            "folder": str(running.folder.path),
             "deadline_s": timeout_s + 5.0,
         }
         try:
