@@ -139,7 +139,11 @@ def _execute(session: Session, plan: Plan, options: RunOptions) -> tuple[Tally, 
         if any(target.route.transport == "local" for target in plan.targets):
             progress.phase("starting the local model")
         outcome = run.execute(on_result)
-    import_journals(session.config.store)
+    said = import_journals(session.config.store)
+    if said.later:
+        stderr().print(said.later, style="yellow", soft_wrap=True)
+    if said.rebuilt:
+        stderr().print(f"The store was damaged and is built anew; the old one is {said.rebuilt}.", soft_wrap=True)
     return tally, outcome, run
 
 

@@ -70,8 +70,10 @@ def _starter_files(folder: Traversable, below: Path = Path()) -> list[tuple[Path
 
 def _write_schemas(directory: Path) -> list[Path]:
     """The JSON Schemas that the first line of each file names, for editors."""
-    folder = directory / ".llmctl" / "schema"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    store = directory / ".llmctl"
+    store.mkdir(exist_ok=True, mode=0o700)
+    folder = store / "schema"
+    folder.mkdir(exist_ok=True, mode=0o700)
     written = []
     for kind in FileKind:
         path = folder / f"{kind.value}.json"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from llmctl.errors import EvaluatorError, Problem
 from llmctl.evaluators.base import Context, Evaluator, Score
 from llmctl.evaluators.extract import Extractor
+from llmctl.evaluators.wording import shorten
 from llmctl.project.models import EvaluatorSpec
 
 __all__ = ["BuiltEvaluator", "Judged", "NothingToJudge", "judge_all"]
@@ -111,7 +112,8 @@ def _judged(score: object, extracted: str | None) -> Judged:
 
 
 def _said(error: Exception) -> str:
-    return str(error) if isinstance(error, EvaluatorError) else f"{type(error).__name__}: {error}"
+    said = str(error) if isinstance(error, EvaluatorError) else f"{type(error).__name__}: {error}"
+    return shorten(said, 1000)
 
 
 def judge_all(built: Sequence[BuiltEvaluator], context: Context) -> list[Judged] | Awaitable[list[Judged]]:

@@ -17,7 +17,7 @@ from llmctl.evaluators.findings import ArgumentError, Finding, HasWarnings
 from llmctl.evaluators.keys import evaluator_key
 from llmctl.evaluators.references import has_references, resolve
 from llmctl.evaluators.wording import nearest, quote
-from llmctl.project.models import Case, EvaluatorSpec, SemanticSettings
+from llmctl.project.models import Case, CaseReference, EvaluatorSpec, SemanticSettings
 
 __all__ = ["COMBINATORS", "build", "evaluator_class", "names"]
 
@@ -154,7 +154,16 @@ def _evaluator(spec: EvaluatorSpec, case: Case | None, semantic: SemanticSetting
     if spec.name in COMBINATORS:
         return _combinator(cls, spec, case, semantic)
     settings = getattr(cls, "defaults", None)
-    return make(cls, resolve(spec.args, case), settings(semantic) if settings else {})
+    return make(cls, _arguments(cls, spec, case), settings(semantic) if settings else {})
+
+
+def _arguments(cls: type[Evaluator], spec: EvaluatorSpec, case: Case | None) -> object:
+    """What stands under the name. A mapping is the arguments, but for one that came from the case or from a file."""
+    args = resolve(spec.args, case)
+    if not isinstance(args, Mapping) or cls.value_field is None:
+        return args
+    elsewhere = isinstance(spec.args, CaseReference) or (("file",) in spec.arg_places and "file" not in args)
+    return {cls.value_field: args} if elsewhere else args
 
 
 def _combinator(cls: type[Evaluator], spec: EvaluatorSpec, case: Case | None, semantic: SemanticSettings) -> Evaluator:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from dataclasses import replace
 
-from llmctl.errors import Problem
+from llmctl.errors import Problem, ProjectError
 from llmctl.evaluators.built import BuiltEvaluator, Judged
 from llmctl.evaluators.references import has_references
 from llmctl.evaluators.registry import build
@@ -19,14 +19,15 @@ __all__ = ["check_samples"]
 def check_samples(spec: EvaluatorSpec, case: Case | None, semantic: SemanticSettings | None = None) -> list[Problem]:
     """The samples that are judged otherwise than their author says, without any call.
 
-    Evaluators that ask a model are left out, and so are those that need a case when there is none.
-
-    Raises:
-        ProjectError: the evaluator itself cannot be built.
+    Evaluators that ask a model are left out, those that need a case when there is none, and those that cannot be
+    built: `build` says why.
     """
     if not (spec.good or spec.bad) or (case is None and has_references(spec)):
         return []
-    built = build(spec, case, semantic or SemanticSettings())
+    try:
+        built = build(spec, case, semantic or SemanticSettings())
+    except ProjectError:
+        return []
     if built.embeds or (case is None and built.needs_expected):
         return []
     subject = Subject(None)
@@ -35,13 +36,26 @@ def check_samples(spec: EvaluatorSpec, case: Case | None, semantic: SemanticSett
     return list(_problems(built, subject))
 
 
+def _at_once(result: Judged | Awaitable[Judged]) -> Judged | None:
+    """The judgement, or None where a plugin waits for something, and so for a call."""
+    if isinstance(result, Judged):
+        return result
+    steps = result.__await__()
+    try:
+        next(steps)
+    except StopIteration as done:
+        return done.value if isinstance(done.value, Judged) else None
+    except RuntimeError:  # it needs an event loop
+        return None
+    return None
+
+
 def _problems(built: BuiltEvaluator, subject: Subject) -> Iterator[Problem]:
     spec = built.spec
     for kind, samples in (("good", spec.good), ("bad", spec.bad)):
         for sample in samples:
-            result = built.judge(replace(subject, output=sample).context())
-            if not isinstance(result, Judged):  # a plugin that waits for a model without saying that it embeds
-                result.close()  # type: ignore[attr-defined]
+            result = _at_once(built.judge(replace(subject, output=sample).context()))
+            if result is None:
                 return
             if result.score is None:
                 message = f"`{spec.name}` cannot judge its sample {quote(sample, 80)}: {result.error}."

@@ -96,7 +96,7 @@ def config_of(document: Document, path: Path, environ: MappingType[str, str], pr
     found = list(document.problems)
     shape = check_parts(ConfigShape, document, found) if document.readable else None
     if document.readable:
-        guard_keys(document, (), found)
+        guard_keys(document, found)
     if shape is not None:
         found.extend(_meaningless(shape, document, path.resolve().parent))
     problems.extend(found)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from llmctl.errors import Problem
-from llmctl.project.document import DataPath, Document
+from llmctl.project.document import Document
 
 __all__ = ["guard_keys", "looks_like_key"]
 
@@ -18,9 +18,19 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WAY_OUT = 'Delete it (and revoke it if others saw it); write api_key_env = "NAME" in llmctl.toml instead.'
 
 
-def guard_keys(document: Document, path: DataPath, problems: list[Problem]) -> None:
-    """Add a problem for every key below `path`, and take lines that hold one out of the other problems."""
-    found = list(_search(document, document.data, tuple(path)))
+def guard_keys(document: Document, problems: list[Problem], *, below: str | None = None) -> None:
+    """Add a problem for every API key, and take lines that hold one out of the other problems.
+
+    Args:
+        document: the file.
+        problems: what is known about it already.
+        below: the one top-level key to look under; None: everywhere.
+    """
+    if below is None:
+        found = list(_search(document, document.data, ()))
+    else:
+        held = document.data.get(below) if isinstance(document.data, dict) else None
+        found = list(_search(document, held, (below,)))
     lines = {problem.place.line for problem in found if problem.place}
     places = {problem.place for problem in found}
     problems[:] = [

@@ -18,6 +18,7 @@ from llmctl.project.names import (
     bank_names,
     file_of,
     folder_of,
+    hidden_twins,
     prompt_files,
     prompt_names,
     resolve_bank_name,
@@ -123,6 +124,10 @@ def read_bank(
 def load_project(config: Config, source: Source, evaluator_names: EvaluatorNames) -> LoadedProject:
     """All prompts and banks, with every problem of every file."""
     problems: list[Problem] = []
+    for folder in (config.prompts, config.testbanks):
+        for path in hidden_twins(source, folder_of(config, folder)):
+            message = f"This file has the same name as {path.with_suffix('.yaml').name}, and only that one is read."
+            problems.append(Problem(message, Place(Path(path)), "Rename or delete one of the two."))
     files = prompt_files(config, source)
     prompts = {name: _read_prompt(config, source, name, path, problems) for name, path in files.items()}
     reader = _BankReader(config, source, evaluator_names, frozenset(files))

@@ -19,6 +19,7 @@ __all__ = [
     "bank_names",
     "file_of",
     "folder_of",
+    "hidden_twins",
     "prompt_files",
     "prompt_names",
     "resolve_bank_name",
@@ -50,6 +51,13 @@ def bank_files(config: Config, source: Source) -> dict[str, PurePosixPath]:
     files = _files(source, folder_of(config, config.testbanks))
     tables = {table for path in files.values() for table in _yaml_tables(source, path)}
     return {name: path for name, path in files.items() if path not in tables}
+
+
+def hidden_twins(source: Source, folder: PurePosixPath) -> list[PurePosixPath]:
+    """Files that nothing reads, because another one has the same name with the other ending."""
+    first, second = SUFFIXES
+    read = set(source.list(folder, first))
+    return [path for path in source.list(folder, second) if path.with_suffix(first) in read]
 
 
 def folder_of(config: Config, folder: Path) -> PurePosixPath:

@@ -97,7 +97,7 @@ def prompt_of(document: Document, name: str, companions: Companions, problems: l
     before = len(problems)
     problems.extend(document.problems)
     shape = check_parts(PromptShape, document, problems)
-    guard_keys(document, (), problems)
+    guard_keys(document, problems, below="params")
     if shape is None:
         return None
     problems.extend(_contradictions(shape, document))

@@ -142,7 +142,8 @@ def read_file(
         return source.read(path, asked_at=place)
     except ProjectError as error:
         excerpt = asked_by.excerpt(place) if asked_by and place else None
-        problems.extend(replace(one, excerpt=one.excerpt or excerpt) for one in error.problems)
+        own = Place(Path(path))
+        problems.extend(replace(one, place=one.place or own, excerpt=one.excerpt or excerpt) for one in error.problems)
     except RuntimeError:  # how Path.resolve answers a symbolic link that leads to itself
         message = f"{path} is a symbolic link that leads to itself."
         problems.append(asked_by.problem(at, message) if asked_by else Problem(message, Place(Path(path))))

@@ -65,7 +65,7 @@ def _translate(
     details = [one for one in error.errors(include_url=False) if one["input"] is not EMPTY]
     meant = {suggested for one in details if (suggested := _meant(shape, one))}
     return [
-        _problem(shape, document, base, one) for one in details 
+        _problem(shape, document, base, one) for one in details if one["type"] != "missing" or _loc(one) not in meant
     ]
 
 

@@ -114,6 +114,24 @@ def test_the_whole_project_loads(project: Files) -> None:
     assert [case.id for case in loaded.banks["with_table"].cases] == ["a", "b"]
 
 
+def test_two_files_with_one_name_are_told(project: Files) -> None:
+    project.write("prompts/triage.yml", "template: y")
+    (problem,) = project.load().problems
+    assert (str(problem.place), problem.message.split(",")[0]) == (
+        "prompts/triage.yml",
+        "This file has the same name as triage.yaml",
+    )
+
+
+def test_a_prompt_that_links_outside_is_refused_where_it_lies(project: Files) -> None:
+    (project.root / "prompts" / "out.yaml").symlink_to(Path(__file__))
+    (problem,) = project.load().problems
+    assert (str(problem.place), problem.message) == (
+        "prompts/out.yaml",
+        "prompts/out.yaml lies outside the project.",
+    )
+
+
 def test_a_project_without_folders_is_empty(files: Files) -> None:
     loaded = files.load()
     assert (dict(loaded.prompts), dict(loaded.banks), loaded.problems) == ({}, {}, [])

@@ -106,9 +106,12 @@ def test_every_mistake_is_found_not_only_the_first() -> None:
 
 
 def test_an_accidental_null_is_not_an_explicit_one() -> None:
-    document = read("a: null\nb: ~\nc: ''\nd:")
-    assert document.data == {"a": None, "b": None, "c": "", "d": EMPTY}
-    assert only(document)[1] == "`d` has no value."
+    document = read("a: null\nb: ~\nc: ''\nd:\ne: [null, '']\nf:\n  -")
+    assert document.data == {"a": None, "b": None, "c": "", "d": EMPTY, "e": [None, ""], "f": [EMPTY]}
+    assert [problem.message for problem in document.problems] == [
+        "`d` has no value.",
+        "This item of the list is empty.",
+    ]
 
 
 def test_a_comma_in_braces_is_told_apart_from_a_missing_value() -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import random
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from llmctl.errors import StoreError, UsageError
 from llmctl.runs.history import History, RunState
+from llmctl.runs.importer import ImportSummary
 from llmctl.runs.journal import JournalWriter
 from llmctl.runs.records import (
     BankEvent,
@@ -234,15 +237,30 @@ def test_results_stream_in_chunks_while_others_import(tmp_path: Path, monkeypatc
 
 
 def test_a_block_that_rots_is_found_when_it_is_read_and_the_store_rebuilt(tmp_path: Path) -> None:
-    write_journal(journal_of(tmp_path), whole_run(results=300))
-    assert History(tmp_path).run(RUN_ID).done == 300
-    database = tmp_path / "llmctl.duckdb"
-    content = bytearray(database.read_bytes())
-    for position in range(3 * 4096, len(content), 4096):  # every block but the headers
-        content[position + 100] ^= 1
-    database.write_bytes(content)
-    assert len(list(History(tmp_path).results(RUN_ID))) == 300
+    noise = random.Random(1)
+    events = [dataclasses.replace(result(number), output=noise.randbytes(3000).hex()) for number in range(200)]
+    write_journal(journal_of(tmp_path), events)
+    assert History(tmp_path).run(RUN_ID).done == 200
+    _rot_a_block_of_outputs(tmp_path / "llmctl.duckdb")
+    history = History(tmp_path)
+    assert history.refresh() == ImportSummary()  # opening the file does not show it
+    assert list(history.results(RUN_ID)) == events
     assert list(tmp_path.glob("corrupt-*/llmctl.duckdb"))
+
+
+def _rot_a_block_of_outputs(database: Path) -> None:
+    whole = database.read_bytes()
+    for position in range(3 * 4096 + 1000, len(whole), 2**18):  # one byte in each block behind the headers
+        content = bytearray(whole)
+        content[position] ^= 1
+        database.write_bytes(content)
+        with contextlib.suppress(duckdb.Error), duckdb.connect(str(database), read_only=True) as con:
+            con.execute("SELECT * FROM journal_rows, migrations").fetchall()
+            try:
+                con.execute("SELECT max(output) FROM result_rows").fetchall()
+            except duckdb.Error:
+                return
+    pytest.fail("no block holds only outputs")
 
 
 def test_a_store_that_others_hold_is_a_sentence_with_the_holder(tmp_path: Path) -> None:

@@ -166,7 +166,9 @@ def test_an_import_that_dies_is_taken_up_where_it_was(tmp_path: Path, monkeypatc
     assert isinstance(done, int)
     assert 0 < done < len(whole_run(results=10))
     assert import_journals(tmp_path).lines == len(whole_run(results=10)) - done
-    assert count(tmp_path) == 10
+    resumed = stored(tmp_path)
+    rebuild(tmp_path)
+    assert resumed == stored(tmp_path)
 
 
 def test_processes_that_import_at_once_import_each_line_once(tmp_path: Path) -> None:

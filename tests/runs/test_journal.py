@@ -117,7 +117,8 @@ async def test_a_task_that_is_cancelled_leaves_the_journal_alone(tmp_path: Path)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         free.set()
-        await journal.write(result(2))
+        async with asyncio.timeout(10):
+            await journal.write(result(2))
     assert len(events_in(path)) == 2
 
 
@@ -199,6 +200,34 @@ def test_a_failing_disk_leaves_whole_lines_and_says_which_file(tmp_path: Path, c
             journal.close()
         journal.close()
     pytest.fail("the disk never worked")
+
+
+@pytest.mark.parametrize("fits", [0, 1, 4])
+def test_of_lines_that_are_written_at_once_those_that_fit_are_kept(tmp_path: Path, fits: int) -> None:
+    entered, free = threading.Event(), threading.Event()
+    rest = [result(number) for number in range(1, 6)]
+    room = sum(len(encode(event, seq)) for seq, event in enumerate(rest[:fits], 2)) + 20
+
+    def filling(fd: int, data: memoryview) -> int:
+        if not entered.is_set():
+            entered.set()
+            assert free.wait(10)
+            return os.write(fd, data)
+        if len(data) < 1 + sum(len(encode(event, seq)) for seq, event in enumerate(rest, 2)) - room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return os.write(fd, data[:room])
+
+    path = journal_of(tmp_path)
+    journal = JournalWriter(path, FileCalls(write=filling))
+    futures = [journal.append(result(0))]
+    assert entered.wait(10)
+    futures += [journal.append(event) for event in rest]
+    free.set()
+    assert [future.exception(timeout=10) is None for future in futures] == [True] * (fits + 1) + [False] * (5 - fits)
+    with pytest.raises(StoreError):
+        journal.close()
+    assert events_in(path) == [result(0), *rest[:fits]]
+    assert path.read_bytes().endswith(b"\n")
 
 
 def test_where_even_cutting_back_fails_readers_and_the_next_writer_step_over_the_torn_line(tmp_path: Path) -> None:
