@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from llmctl.cli.session import Session
     from llmctl.report.model import RunReport
     from llmctl.report.tally import Tally
-    from llmctl.runs.head import RunOptions
     from llmctl.runs.plan import Plan
     from llmctl.runs.records import ResultEvent
     from llmctl.runs.run import Run, RunOutcome
@@ -81,6 +80,7 @@ def evaluate(
     from llmctl.report.files import check_output
     from llmctl.report.problems import render_problems
     from llmctl.runs.head import RunOptions
+    from llmctl.runs.run import Run
     from llmctl.runs.selection import PromptReference, Selection
 
     session: Session = ctx.obj
@@ -107,44 +107,55 @@ def evaluate(
         check_output(path)
     plan = _plan(session, selection)
     render_problems(stderr(), plan.warnings)
-    tally, outcome, run = _execute(session, plan, options)
+    run = Run(plan, options, session.environ)
+    tally = _tally(plan)
+    outcome = _execute(run, tally)
     report = _show(run, tally, outcome, output or [], as_json=as_json)
+    _import(session)
     raise typer.Exit(_exit_code(report, outcome, session.config.gate.max_missing, strict=strict))
 
 
-def _execute(session: Session, plan: Plan, options: RunOptions) -> tuple[Tally, RunOutcome, Run]:
-    """Run the plan under the live progress, and import its journal."""
-    from llmctl.cli.screen import stderr
+def _tally(plan: Plan) -> Tally:
     from llmctl.report.model import TargetKey, case_facts
-    from llmctl.report.progress import Progress
     from llmctl.report.tally import Tally
     from llmctl.runs.head import case_event
-    from llmctl.runs.importer import import_journals
-    from llmctl.runs.run import Run
 
-    run = Run(plan, options, session.environ)
-    tally = Tally(
+    return Tally(
         case_facts(map(case_event, plan.cases)),
         planned_by_target=Counter(
             TargetKey(unit.planned.case.bank, unit.target.prompt.label, unit.target.model.name) for unit in plan.units
         ),
         planned_by_tag=Counter(tag for unit in plan.units for tag in unit.planned.case.tags),
     )
-    with Progress(stderr(), len(plan.units)) as progress:
+
+
+def _execute(run: Run, tally: Tally) -> RunOutcome:
+    """Run the plan under the live progress."""
+    from llmctl.cli.screen import stderr
+    from llmctl.providers.routes import TransportName
+    from llmctl.report.progress import Progress
+
+    with Progress(stderr(), len(run.plan.units)) as progress:
 
         def on_result(result: ResultEvent) -> None:
             tally.add(result)
             progress.update(result)
 
-        if any(target.route.transport == "local" for target in plan.targets):
+        if any(target.route.transport is TransportName.LOCAL for target in run.plan.targets):
             progress.phase("starting the local model")
-        outcome = run.execute(on_result)
+        return run.execute(on_result)
+
+
+def _import(session: Session) -> None:
+    """Take the journal into the store, after the report is shown: it comes from the journal, and is kept anyway."""
+    from llmctl.cli.screen import stderr
+    from llmctl.runs.importer import import_journals
+
     said = import_journals(session.config.store)
     if said.later:
         stderr().print(said.later, style="yellow", soft_wrap=True)
     if said.rebuilt:
         stderr().print(f"The store was damaged and is built anew; the old one is {said.rebuilt}.", soft_wrap=True)
-    return tally, outcome, run
 
 
 def _plan(session: Session, selection: Selection) -> Plan:

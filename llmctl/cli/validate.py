@@ -33,7 +33,7 @@ def validate(
     if as_json:
         print_json(_document(checked))
     else:
-        render_problems(stderr(), list(checked.problems))
+        render_problems(stderr(), checked.problems, limit=None)
         stdout().print(_summary(checked), soft_wrap=True)
     raise typer.Exit(_exit_code(checked, strict=strict))
 

@@ -44,8 +44,9 @@ def _at_once(result: Judged | Awaitable[Judged]) -> Judged | None:
     try:
         next(steps)
     except StopIteration as done:
-        return done.value if isinstance(done.value, Judged) else None
-    except RuntimeError:  # it needs an event loop
+        judged: Judged = done.value
+        return judged if judged.error is None else None  # it may have broken for want of an event loop
+    except RuntimeError:  # the same, in a combinator
         return None
     return None
 

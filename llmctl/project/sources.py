@@ -39,7 +39,10 @@ class WorkingTree:
 
     def read(self, path: PurePosixPath, *, asked_at: Place | None = None) -> bytes:
         """Read a file that lies inside the project after every symbolic link is followed."""
-        full = (self.root / path).resolve()
+        try:
+            full = (self.root / path).resolve()
+        except RuntimeError:  # Python 3.11 and 3.12 raise it for links that lead in a circle
+            raise _refused(f"{path} is a symbolic link that leads in a circle", asked_at, None) from None
         if not full.is_relative_to(self.root):
             raise _refused(f"{path} lies outside the project", asked_at, "Move the file below the project's directory.")
         try:

@@ -7,6 +7,7 @@ may do is bounded (`templates_budget`), because prompts and banks come from bran
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -228,7 +229,18 @@ def _check_plain(name: str, value: object) -> None:
             waiting.extend(item)
 
 
+_UNCLOSED = re.compile(r"The innermost block that needs to be closed is '(\w+)'")
+_UNKNOWN_TAG = re.compile(r"Encountered unknown tag '(\w+)'")
+
+
 def _sentence(error: Exception) -> str:
     """What went wrong, without the name of a Python class."""
     text = str(error).strip().rstrip(".") or type(error).__name__
+    tag, block = _UNKNOWN_TAG.search(text), _UNCLOSED.search(text)
+    if tag and block:
+        return f"`{{% {tag[1]} %}}` does not close `{{% {block[1]} %}}`"
+    if tag:
+        return f"there is no tag `{{% {tag[1]} %}}`{' to close' if tag[1].startswith('end') else ''}"
+    if block:
+        return f"`{{% {block[1]} %}}` is never closed"
     return text[:1].lower() + text[1:]

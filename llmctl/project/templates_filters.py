@@ -209,6 +209,17 @@ def _sliced(_context: Context, value: Any, start: Any, stop: Any, step: Any) -> 
     return value[start:stop:step]
 
 
+def _free(function: Function) -> Function:
+    """The function, where it takes no longer for a longer value."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        BUDGET.get().charge(CALL_WORK)
+        return function(*args, **kwargs)
+
+    return run
+
+
 def _metered(function: Function, *, deep: bool) -> Function:
     """The function, with its arguments and its result charged; `deep` where it looks into the items of a list."""
 
@@ -243,8 +254,8 @@ def _boolean(value: object) -> bool:
     return isinstance(value, bool | WrittenBool)
 
 
-_SHALLOW = ("d", "default", "first", "items", "last", "length", "count", "list", "map", "reject", "rejectattr")
-_SHALLOW += ("reverse", "select", "selectattr")
+_FREE = ("count", "d", "default", "first", "last", "length")
+_SHALLOW = ("items", "list", "map", "reject", "rejectattr", "reverse", "select", "selectattr")
 _DEEP = ("abs", "dictsort", "float", "groupby", "int", "max", "min", "sort", "unique", "urlencode")
 _OF_TEXT = ("capitalize", "lower", "title", "trim", "upper", "wordcount")
 _OWN: dict[str, Function] = {
@@ -264,6 +275,7 @@ _OWN: dict[str, Function] = {
 }
 
 FILTERS: dict[str, Function] = {
+    **{name: _free(jinja_filters.FILTERS[name]) for name in _FREE},
     **{name: _metered(jinja_filters.FILTERS[name], deep=False) for name in _SHALLOW},
     **{name: _metered(jinja_filters.FILTERS[name], deep=True) for name in _DEEP},
     **{name: _metered(function, deep=True) for name, function in _OWN.items()},

@@ -57,10 +57,14 @@ class Function:
     """The only thing beside its own macros that a template can call."""
 
     call: Callable[..., Any]
+    owner: object = None
+    """The value whose method it is."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> object:
-        """Charge the arguments and the result, and call."""
+        """Charge what the call may look through, and its result, and call."""
         budget = BUDGET.get()
+        if isinstance(self.owner, str | list | tuple):
+            budget.weigh(self.owner)
         for value in (*args, *kwargs.values()):
             budget.weigh(value)
         return budget.keep(self.call(*args, **kwargs))
@@ -199,8 +203,8 @@ def _range(*numbers: int) -> list[int]:
 def _method(obj: object, name: str) -> Function | None:
     if isinstance(obj, str):
         if name in _GROWING_TEXT_METHODS:
-            return Function(functools.partial(_GROWING_TEXT_METHODS[name], obj))
-        return Function(getattr(obj, name)) if name in _TEXT_METHODS else None
+            return Function(functools.partial(_GROWING_TEXT_METHODS[name], obj), obj)
+        return Function(getattr(obj, name), obj) if name in _TEXT_METHODS else None
     known: frozenset[str] = frozenset()
     if isinstance(obj, dict):
         known = _MAPPING_METHODS
@@ -208,7 +212,7 @@ def _method(obj: object, name: str) -> Function | None:
         known = _LIST_METHODS
     elif isinstance(obj, LoopContext):
         known = _LOOP_METHODS
-    return Function(getattr(obj, name)) if name in known else None
+    return Function(getattr(obj, name), obj) if name in known else None
 
 
 def _check_power(base: float, exponent: float) -> None:

@@ -11,9 +11,9 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from llmctl.providers.local import lifeline
+from llmctl.providers.local.lifeline import Parent
 
 __all__ = ["main"]
 
@@ -22,22 +22,19 @@ Encode = Callable[[list[str]], Any]
 
 def main() -> None:
     """Answer until stdin closes."""
-    answers = lifeline.private_stdout()
-    folder = Path(sys.argv[1])
-    lifeline.tie_to_parent(folder)
-    line = sys.stdin.buffer.readline()
-    if not line:
-        lifeline.end(folder)
-    settings = json.loads(line)
+    parent = Parent(Path(sys.argv[1]))
+    settings = parent.settings()
     try:
         encode = _load(settings)
     except Exception as error:
-        _say(answers, {"error": f"{type(error).__name__}: {error}"})
-        lifeline.end(folder, 1)
-    _say(answers, {"ready": True})
+        parent.say({"error": f"{type(error).__name__}: {error}"})
+        parent.end(1)
+    parent.say({"ready": True})
     for line in sys.stdin.buffer:
-        _answer(encode, json.loads(line)["texts"], answers)
-    lifeline.end(folder)
+        if not line.endswith(b"\n"):  # the parent died in the middle of it
+            break
+        _answer(encode, json.loads(line)["texts"], parent)
+    parent.end()
 
 
 def _load(settings: dict[str, Any]) -> Encode:
@@ -67,18 +64,13 @@ def _prepare_environment(settings: dict[str, Any]) -> None:
         os.environ["TRANSFORMERS_OFFLINE"] = "1"
 
 
-def _answer(encode: Encode, texts: list[str], answers: BinaryIO) -> None:
+def _answer(encode: Encode, texts: list[str], parent: Parent) -> None:
     try:
         vectors = encode(texts).astype("<f4")
     except Exception as error:
-        _say(answers, {"error": f"{type(error).__name__}: {error}"})
+        parent.say({"error": f"{type(error).__name__}: {error}"})
         return
-    _say(answers, {"count": vectors.shape[0], "dimension": vectors.shape[1]}, vectors.tobytes())
-
-
-def _say(answers: BinaryIO, header: dict[str, object], body: bytes = b"") -> None:
-    answers.write(json.dumps(header).encode() + b"\n" + body)
-    answers.flush()
+    parent.say({"count": vectors.shape[0], "dimension": vectors.shape[1]}, vectors.tobytes())
 
 
 if __name__ == "__main__":

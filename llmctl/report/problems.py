@@ -23,9 +23,9 @@ SHOWN_PROBLEMS = 50
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow"}
 
 
-def render_problems(console: Console, problems: Sequence[Problem]) -> None:
-    """Print the problems at the console's width."""
-    show(console, problems_text(problems, console.width))
+def render_problems(console: Console, problems: Sequence[Problem], *, limit: int | None = SHOWN_PROBLEMS) -> None:
+    """Print the problems at the console's width, at most `limit` of them (None: all)."""
+    show(console, problems_text(problems, console.width, limit=limit))
 
 
 def render_error(console: Console, error: LlmctlError) -> None:
@@ -45,15 +45,15 @@ def error_text(error: LlmctlError, width: int) -> Text:
     return text
 
 
-def problems_text(problems: Sequence[Problem], width: int) -> Text:
+def problems_text(problems: Sequence[Problem], width: int, *, limit: int | None = SHOWN_PROBLEMS) -> Text:
     """Errors first, then warnings, each in the order in which it was found; the last line counts them."""
     ordered = sorted(problems, key=lambda problem: problem.severity is Severity.WARNING)
     text = styled("")
-    for problem in ordered[:SHOWN_PROBLEMS]:
+    for problem in ordered[:limit]:
         text.append_text(_problem(problem, width))
         text.append("\n")
     if ordered:
-        text.append_text(_counted(ordered))
+        text.append_text(_counted(ordered, limit))
     return text
 
 
@@ -106,13 +106,13 @@ def _cells(text: str) -> int:
     return cell_len(safe_text(text.replace("\t", " ")))
 
 
-def _counted(problems: Sequence[Problem]) -> Text:
+def _counted(problems: Sequence[Problem], limit: int | None) -> Text:
     counts = Counter(problem.severity for problem in problems)
     parts = [
         f"{count(number)} {severity.value}{'' if number == 1 else 's'}"
         for severity in Severity
         if (number := counts[severity])
     ]
-    hidden = len(problems) - SHOWN_PROBLEMS
-    more = f" ({count(hidden)} not shown)" if hidden > 0 else ""
+    hidden = 0 if limit is None else len(problems) - limit
+    more = f" ({count(hidden)} not shown; `llmctl validate` shows all)" if hidden > 0 else ""
     return styled(f"{', '.join(parts)}{more}.\n", _STYLES[problems[0].severity])

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmctl.errors import Problem, ProjectError, Severity
-from llmctl.evaluators import samples
+from llmctl.evaluators import registry, samples
 from llmctl.project import loader, templates
+from llmctl.project.loader import LoadedProject
 from llmctl.project.models import Bank, Case, CaseReference, Config, EvaluatorSpec
+from llmctl.project.sources import WorkingTree
 from llmctl.project.stand_in import stand_in_config
+from llmctl.project.templates_check import template_problems
 from llmctl.providers import routes
 from llmctl.providers.local.grammar import unenforced_keywords
 from llmctl.runs.plan import PlanBuilder, Target
-from llmctl.runs.reading import BankRun, ProjectReader
+from llmctl.runs.reading import BankRun, PromptVersion, names_no_prompt
 from llmctl.runs.selection import Selection
 
 __all__ = ["Checked", "check_project"]
@@ -50,21 +53,30 @@ def check_project(path: Path, environ: Mapping[str, str]) -> Checked:
 
 
 def _check(config: Config, environ: Mapping[str, str], problems: Sequence[Problem]) -> Checked:
-    with ProjectReader(config, environ) as reader:
-        reader.problems += problems
-        runs = list(reader.read_all())
-        prompts = reader.read_prompts()
-        builder = PlanBuilder(config, Selection(), reader.problems)
-        for run in runs:
-            builder.add(run)
-            builder.problems += _unused_variables(run)
-            builder.problems += _failing_samples(run.bank)
+    loaded = loader.load_project(config, WorkingTree(config.root), registry.names())
+    builder = PlanBuilder(config, Selection(), [*problems, *loaded.problems])
+    for prompt in loaded.prompts.values():
+        builder.problems += template_problems(prompt)
+    for bank in loaded.banks.values():
+        run = _bank_run(bank, loaded, config)
+        builder.add(run)
+        builder.problems += _unused_variables(run)
+        builder.problems += _failing_samples(bank)
+        if not bank.prompts:
+            builder.problems.append(names_no_prompt(bank))
     builder.problems += builder.warnings
     builder.problems += _unenforced(builder.targets.values())
     reached = [target.route for target in builder.targets.values()]
     builder.problems += [_warning(text, None) for text in routes.ignored_variables(reached, environ)]
-    cases = {run.bank.name: len(run.bank.cases) for run in runs}
-    return Checked(_in_order(builder.problems), tuple(prompts), cases)
+    cases = {name: len(bank.cases) for name, bank in loaded.banks.items()}
+    return Checked(_in_order(builder.problems), tuple(loaded.prompts), cases)
+
+
+def _bank_run(bank: Bank, loaded: LoadedProject, config: Config) -> BankRun:
+    """The bank with those of its prompts that are sound."""
+    prompts = [loaded.prompts[name] for name in bank.prompts if name in loaded.prompts]
+    sound = [prompt for prompt in prompts if not template_problems(prompt)]
+    return BankRun(bank, tuple(PromptVersion(prompt, config.models) for prompt in sound))
 
 
 def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:

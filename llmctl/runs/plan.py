@@ -10,6 +10,7 @@ from llmctl.evaluators import registry
 from llmctl.evaluators.built import BuiltEvaluator
 from llmctl.project import templates
 from llmctl.project.models import Bank, Case, Config, ModelConfig, Prompt
+from llmctl.project.templates_check import template_problems
 from llmctl.providers import requests, routes
 from llmctl.providers.embeddings import Embedder
 from llmctl.providers.records import ChatRequest
@@ -115,6 +116,7 @@ class PlanBuilder:
         targets = [
             self._target(version, name, run.bank)
             for version in run.prompts
+            if self._renders(version.prompt)
             for name in self._model_names(version, run.bank)
         ]
         self.banks.append(run.bank)
@@ -156,6 +158,11 @@ class PlanBuilder:
         for one in built:
             self.warnings |= dict.fromkeys(one.warnings)
         return PlannedCase(case, tuple(built))
+
+    def _renders(self, prompt: Prompt) -> bool:
+        problems = template_problems(prompt)
+        self.problems += (problem for problem in problems if problem not in self.problems)
+        return not problems
 
     def _model_names(self, version: PromptVersion, bank: Bank) -> Sequence[str]:
         if self.selection.models:

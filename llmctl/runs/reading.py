@@ -16,7 +16,7 @@ from llmctl.project.models import Bank, Config, ModelConfig, Prompt
 from llmctl.project.sources import Source, WorkingTree
 from llmctl.runs.selection import PromptReference, Selection
 
-__all__ = ["BankRun", "ProjectReader", "PromptVersion"]
+__all__ = ["BankRun", "ProjectReader", "PromptVersion", "names_no_prompt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,11 @@ class BankRun:
 
     bank: Bank
     prompts: tuple[PromptVersion, ...]
+
+
+def names_no_prompt(bank: Bank) -> Problem:
+    """The problem of a bank that cannot be run by itself."""
+    return Problem(f"The bank {bank.name} names no prompt.", bank.place, "Add `prompts: [NAME]`, or give -p.")
 
 
 class ProjectReader:
@@ -73,17 +78,6 @@ class ProjectReader:
         source = self._revision(reference.rev) if reference.rev else self._tree
         return PromptReference(loader.resolve_prompt_name(self.config, reference.name, source), reference.rev)
 
-    def read_all(self) -> list[BankRun]:
-        """Every bank of the project with the prompts that it names."""
-        return list(self._runs(loader.bank_names(self.config, self._tree), [], named=False))
-
-    def read_prompts(self) -> list[str]:
-        """Read every prompt of the project, those too that no bank names, and return their names."""
-        names = loader.prompt_names(self.config, self._tree)
-        for name in names:
-            self.prompt(PromptReference(name))
-        return names
-
     def _runs(self, banks: Sequence[str], wanted: Sequence[PromptReference], *, named: bool) -> Iterator[BankRun]:
         for name in banks:
             bank = loader.read_bank(self.config, self._tree, name, registry.names(), self.problems)
@@ -102,9 +96,7 @@ class ProjectReader:
     def _references(self, bank: Bank, wanted: Sequence[PromptReference], *, named: bool) -> Sequence[PromptReference]:
         if not wanted:
             if not bank.prompts:
-                self.problems.append(
-                    Problem(f"The bank {bank.name} names no prompt.", bank.place, "Add `prompts: [NAME]`, or give -p.")
-                )
+                self.problems.append(names_no_prompt(bank))
             return [PromptReference(name) for name in bank.prompts]
         if named:
             return wanted

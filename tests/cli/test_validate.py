@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from tests.cli.conftest import BANK, Invoke, write
+from tests.project.test_thirty_mistakes import FOLDER, marked
 
 
 def test_a_good_project(project: Path, llmctl: Invoke) -> None:
@@ -72,3 +75,33 @@ def test_outside_a_project(llmctl: Invoke) -> None:
     result = llmctl("validate")
     assert result.code == 2
     assert "llmctl init" in result.err
+
+
+def test_a_template_is_checked_on_its_own_line(project: Path, llmctl: Invoke) -> None:
+    write(project, "prompts/other.yaml", "model: fake\ntemplate: |-\n  Hello\n  {% if x %}\n  there\n")
+    write(project, "prompts/route.yaml", "model: fake\ntemplate: |-\n  {{ brand }}\n  {{ ticket | uper }}\n")
+    result = llmctl("validate")
+    assert result.code == 2
+    assert "prompts/route.yaml:4" in result.err and "uper" in result.err
+    assert "prompts/other.yaml:" in result.err
+    assert llmctl("eval").code == 2
+
+
+def test_every_kind_of_mistake_in_one_run(tmp_path: Path, llmctl: Invoke) -> None:
+    shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "broken.toml").rename(tmp_path / "llmctl.toml")
+    said = llmctl("validate")
+    assert said.code == 2
+    assert "Traceback" not in said.err and "not shown" not in said.err
+    document = json.loads(llmctl("validate", "--json").out)
+    problems = document["problems"]
+    expected = [
+        *marked(FOLDER / "prompts", (".yaml",)),
+        *marked(FOLDER / "testbanks", (".yaml",)),
+        *(replace(one, file="llmctl.toml") for one in marked(FOLDER, (".toml",))),
+    ]
+    found = {(problem["file"], problem["line"]) for problem in problems}
+    assert len(problems) >= 60
+    assert [one for one in expected if (one.file, one.line) not in found] == []
+    places = [f"{problem['file']}:{problem['line']}" for problem in problems if problem["line"]]
+    assert [place for place in places if place not in said.err] == []

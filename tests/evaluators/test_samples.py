@@ -63,7 +63,7 @@ class _Later(Evaluator):
     name: ClassVar = "later"
     waits: bool
 
-    async def score(self, context: Context) -> Score:  # type: ignore[override]
+    async def score(self, context: Context) -> Score:
         if self.waits:
             await asyncio.get_running_loop().create_future()
         return Score(0.0, False, "no")

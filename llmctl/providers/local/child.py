@@ -5,13 +5,12 @@ Settings come as one line of JSON on stdin; one line of JSON on stdout says that
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
-from llmctl.providers.local import lifeline
+from llmctl.providers.local.lifeline import Parent, work_must_end_within
 
 if TYPE_CHECKING:
     import xllamacpp
@@ -23,24 +22,19 @@ CONTEXT_TOKENS = 2048
 
 def main() -> None:
     """Serve until stdin closes."""
-    answers = lifeline.private_stdout()
-    folder = Path(sys.argv[1])
-    lifeline.tie_to_parent(folder)
-    line = sys.stdin.buffer.readline()
-    if not line:
-        lifeline.end(folder)
-    settings = json.loads(line)
-    lifeline.work_must_end_within(float(settings["deadline_s"]))
+    parent = Parent(Path(sys.argv[1]))
+    settings = parent.settings()
+    work_must_end_within(float(settings["deadline_s"]))
     try:
         server = _serve(settings)
     except Exception as error:
-        _say(answers, {"error": f"{type(error).__name__}: {error}"})
-        lifeline.end(folder, 1)
-    lifeline.work_must_end_within(None)
-    _say(answers, {"ready": server.listening_address})
+        parent.say({"error": f"{type(error).__name__}: {error}"})
+        parent.end(1)
+    work_must_end_within(None)
+    parent.say({"ready": server.listening_address})
     while sys.stdin.buffer.read(4096):
         pass
-    lifeline.end(folder)
+    parent.end()
 
 
 def _serve(settings: dict[str, Any]) -> xllamacpp.Server:
@@ -70,11 +64,6 @@ def _cores() -> int:
     """Those that this process may use; elsewhere than on Linux that cannot be asked."""
     allowed = getattr(os, "sched_getaffinity", None)
     return len(allowed(0)) if allowed else os.cpu_count() or 1
-
-
-def _say(answers: BinaryIO, message: dict[str, str]) -> None:
-    answers.write(json.dumps(message).encode() + b"\n")
-    answers.flush()
 
 
 if __name__ == "__main__":

@@ -150,16 +150,20 @@ def _strings(schema: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def _objects(schema: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    members = schema.get("allOf")
     properties, required = schema.get("properties"), schema.get("required")
     named = set(properties) if isinstance(properties, Mapping) else set()
-    if isinstance(members, Sequence):
-        outside = set(schema) - _ANNOTATIONS - _NEVER - {"allOf"}
-        alone = not outside or (outside == {"type"} and schema["type"] == "object")
-        if not alone or not all(map(_merges, members)):
+    if "allOf" in schema:
+        if not _reads_all_of(schema):
             yield "allOf", "is read only for objects' properties, references and enum, and with nothing beside it"
     elif isinstance(required, Sequence) and set(required) - named:
         yield "required", "is kept only for names under properties"
+
+
+def _reads_all_of(schema: Mapping[str, object]) -> bool:
+    members = schema["allOf"]
+    outside = set(schema) - _ANNOTATIONS - _NEVER - {"allOf"}
+    alone = not outside or (outside == {"type"} and schema["type"] == "object")
+    return alone and isinstance(members, Sequence) and all(map(_merges, members))
 
 
 def _merges(member: object) -> bool:
@@ -184,6 +188,8 @@ def _subschemas(schema: Mapping[str, object]) -> Iterator[tuple[object, str]]:
         if isinstance(named, Mapping):
             yield from ((below, f"/{keyword}/{_escaped(str(name))}") for name, below in named.items())
     for keyword in ("anyOf", "oneOf", "allOf", "prefixItems", "items"):
+        if keyword == "allOf" and keyword in schema and not _reads_all_of(schema):
+            continue
         listed = schema.get(keyword)
         if isinstance(listed, list | tuple):
             yield from ((below, f"/{keyword}/{index}") for index, below in enumerate(listed))
