@@ -25,21 +25,29 @@ class _AnyModel(Mapping[str, ModelConfig]):
 
 
 def stand_in_config(path: Path) -> Config:
-    """The defaults, with the folders that the file names where they can be read and lie inside the project."""
+    """The defaults, with the folders and the names of the models where they can be read."""
     root = path.resolve().parent
-    named = _project_table(path)
+    document = _readable(path)
+    project = document.get("project")
+    named = project if isinstance(project, dict) else {}
 
     def folder(key: str) -> Path:
         given = named.get(key)
         inside = isinstance(given, str) and (root / given).resolve().is_relative_to(root)
         return root / str(given) if inside else root / key
 
-    return Config(root, path, folder("prompts"), folder("testbanks"), root / ".llmctl", models=_AnyModel())
+    return Config(root, path, folder("prompts"), folder("testbanks"), root / ".llmctl", models=_models(document))
 
 
-def _project_table(path: Path) -> Mapping[str, object]:
+def _models(document: Mapping[str, object]) -> Mapping[str, ModelConfig]:
+    models = document.get("models")
+    if not isinstance(models, dict):
+        return _AnyModel()
+    return {name: ModelConfig(name, "fake/echo") for name in models}
+
+
+def _readable(path: Path) -> Mapping[str, object]:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("project")
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return table if isinstance(table, dict) else {}

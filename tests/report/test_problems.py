@@ -110,7 +110,7 @@ def test_of_a_flood_the_first_are_shown() -> None:
     text = shown(*(Problem(f"Problem {number}.") for number in range(SHOWN_PROBLEMS + 7)))
     assert f"Problem {SHOWN_PROBLEMS - 1}." in text
     assert f"Problem {SHOWN_PROBLEMS}." not in text
-    assert text.endswith("57 errors (7 not shown).\n")
+    assert text.endswith("57 errors (7 not shown; `llmctl validate` shows all).\n")
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
