@@ -220,8 +220,14 @@ def _free(function: Function) -> Function:
     return run
 
 
-def _metered(function: Function, *, deep: bool) -> Function:
-    """The function, with its arguments and its result charged; `deep` where it looks into the items of a list."""
+def _metered(function: Function, *, deep: bool, per_item: int = 0) -> Function:
+    """The function, with its arguments and its result charged.
+
+    Args:
+        function: a filter or a test.
+        deep: it looks into the items of a list.
+        per_item: the work that it does in Python for each item or character.
+    """
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -230,6 +236,8 @@ def _metered(function: Function, *, deep: bool) -> Function:
         weigh = budget.weigh if deep else budget.touch
         for value in (*args, *kwargs.values()):
             weigh(value)
+            if per_item and isinstance(value, str | list | tuple | dict):
+                budget.charge(per_item * len(value))
         return budget.keep(function(*args, **kwargs))
 
     return run
@@ -256,8 +264,10 @@ def _boolean(value: object) -> bool:
 
 _FREE = ("count", "d", "default", "first", "last", "length")
 _SHALLOW = ("items", "list", "map", "reject", "rejectattr", "reverse", "select", "selectattr")
-_DEEP = ("abs", "dictsort", "float", "groupby", "int", "max", "min", "sort", "unique", "urlencode")
-_OF_TEXT = ("capitalize", "lower", "title", "trim", "upper", "wordcount")
+_DEEP = ("abs", "float", "int", "urlencode")
+_ITEM_BY_ITEM = ("dictsort", "groupby", "max", "min", "sort", "unique")
+_OF_TEXT = ("capitalize", "lower", "trim", "upper")
+_WORD_BY_WORD = ("title", "wordcount")
 _OWN: dict[str, Function] = {
     "center": centered,
     "e": lambda value: str(escape(_text(value))),
@@ -278,6 +288,8 @@ FILTERS: dict[str, Function] = {
     **{name: _free(jinja_filters.FILTERS[name]) for name in _FREE},
     **{name: _metered(jinja_filters.FILTERS[name], deep=False) for name in _SHALLOW},
     **{name: _metered(jinja_filters.FILTERS[name], deep=True) for name in _DEEP},
+    **{name: _metered(jinja_filters.FILTERS[name], deep=True, per_item=CALL_WORK) for name in _ITEM_BY_ITEM},
+    **{name: _metered(_of_text(name), deep=True, per_item=5) for name in _WORD_BY_WORD},
     **{name: _metered(function, deep=True) for name, function in _OWN.items()},
     PRINTED: _printed,
     COUNTED: _counted,

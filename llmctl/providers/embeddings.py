@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from llmctl.errors import EvaluatorError, ModelError
 from llmctl.providers.embeddings_cache import VectorCache
@@ -17,6 +18,7 @@ from llmctl.providers.embeddings_weights import EmbeddingWeights, locate
 
 __all__ = ["Embedder", "Timeouts"]
 
+_CLOSED = "The embedding model was closed."
 _BATCH_TEXTS = 64
 _BATCH_CHARACTERS = 2_000_000
 
@@ -51,7 +53,7 @@ class Embedder:
         self._process: EmbeddingProcess | None = None
         self._cache: VectorCache | None = None
         self._salt = b""
-        self._opening = asyncio.Lock()
+        self._opening: asyncio.Task[VectorCache] | None = None
         self._queue: dict[bytes, str] = {}
         self._wanted: dict[bytes, asyncio.Future[bytes]] = {}
         self._worker: asyncio.Task[None] | None = None
@@ -126,10 +128,12 @@ class Embedder:
 
     async def close(self) -> None:
         """End the child and close the cache; who still waits gets an EvaluatorError."""
-        if self._worker is not None:
-            self._worker.cancel()
-            await asyncio.wait([self._worker])
-        self._fail(list(self._wanted), EvaluatorError("The embedding model was closed."))
+        tasks: list[asyncio.Task[Any]] = [task for task in (self._opening, self._worker) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        self._fail(list(self._wanted), EvaluatorError(_CLOSED))
         if self._process is not None:
             await asyncio.to_thread(self._process.close)
         if self._cache is not None:
@@ -152,17 +156,24 @@ class Embedder:
         return self._process
 
     async def _opened(self) -> VectorCache:
-        async with self._opening:
-            if self._cache is None:
-                try:
-                    if self._locate().folder is None:
-                        await self._child().ready()
-                        self._weights = None  # the hub has sent them: now they have a hash
-                    self._salt = (await asyncio.to_thread(self.identity)).encode()
-                except ModelError as error:
-                    raise EvaluatorError(" ".join(filter(None, (error.message, error.hint)))) from None
-                self._cache = await asyncio.to_thread(VectorCache, self._cache_file)
-            return self._cache
+        """The cache; all who ask before it is open are let in at the same moment, so that they share a batch."""
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._open())
+        await asyncio.wait([self._opening])
+        if self._opening.cancelled():
+            raise EvaluatorError(_CLOSED)
+        return self._opening.result()
+
+    async def _open(self) -> VectorCache:
+        try:
+            if self._locate().folder is None:
+                await self._child().ready()
+                self._weights = None  # the hub has sent them: now they have a hash
+            self._salt = (await asyncio.to_thread(self.identity)).encode()
+        except ModelError as error:
+            raise EvaluatorError(_sentences(error)) from None
+        self._cache = await asyncio.to_thread(VectorCache, self._cache_file)
+        return self._cache
 
     def _key(self, text: str) -> bytes:
         return hashlib.sha256(self._salt + b"\0" + _clean(text).encode()).digest()
@@ -179,13 +190,13 @@ class Embedder:
             batch = self._next_batch()
             try:
                 await self._embed_batch(batch)
-            except BaseException as error:
-                refusal = error if isinstance(error, EvaluatorError) else EvaluatorError(f"Embedding failed: {error}")
-                self._fail(list(batch), refusal)
-                if not isinstance(error, EvaluatorError):
-                    self._fail(list(self._wanted), refusal)
-                    self._queue.clear()
-                    raise
+            except EvaluatorError as error:
+                self._fail(list(batch), error)
+            except BaseException as error:  # nobody may wait for ever, whatever happened
+                closed = isinstance(error, asyncio.CancelledError)
+                self._queue.clear()
+                self._fail(list(self._wanted), EvaluatorError(_CLOSED if closed else f"Embedding failed: {error}"))
+                raise
 
     def _next_batch(self) -> dict[bytes, str]:
         batch: dict[bytes, str] = {}
@@ -203,7 +214,7 @@ class Embedder:
         try:
             child = self._child()
         except ModelError as error:
-            raise EvaluatorError(" ".join(filter(None, (error.message, error.hint)))) from None
+            raise EvaluatorError(_sentences(error)) from None
         vectors = dict(zip(batch, await child.encode(list(batch.values())), strict=True))
         if self._cache is not None:
             await asyncio.to_thread(self._cache.put, vectors)
@@ -216,6 +227,10 @@ class Embedder:
             if future is not None and not future.done():
                 future.set_exception(error)
                 future.exception()  # seen: a caller that was cancelled will not fetch it
+
+
+def _sentences(error: ModelError) -> str:
+    return " ".join(filter(None, (error.message, error.hint)))
 
 
 def _clean(text: str) -> str:

@@ -63,7 +63,7 @@ def write_report(path: Path, report: RunReport, results: Iterable[ResultEvent]) 
 def _ending(path: Path) -> str:
     name = path.name.lower()
     for ending in ENDINGS:
-        if name.endswith(ending):
+        if name.endswith(ending) or f".{name}" == ending:  # `junit.xml` alone is what CI systems look for
             return ending
     raise UsageError(
         f'No report format has the ending of "{path.name}".',

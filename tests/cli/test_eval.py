@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from tests.cli.conftest import BANK, CONFIG, Invoke, write
+from tests.cli.git import commit_all, git
 
 
 def test_eval_scores_and_stores(project: Path, llmctl: Invoke) -> None:
@@ -121,9 +120,7 @@ def test_a_missing_variable_is_found_before_any_call(project: Path, llmctl: Invo
 
 
 def test_a_prompt_at_a_revision_beside_the_file(project: Path, llmctl: Invoke) -> None:
-    git(project, "init", "-q", "-b", "main")
-    git(project, "add", ".")
-    git(project, "commit", "-qm", "first")
+    commit_all(project)
     write(project, "prompts/route.yaml", "model: echo\ntemplate: '{{ brand }}: {{ ticket }}'\n")
     document = json.loads(llmctl("eval", "-p", "route@main", "-p", "route", "--json").out)
     outputs = {(row["prompt"], row["case_id"]): row["output"] for row in document["results"]}
@@ -147,16 +144,3 @@ def test_hostile_answers_are_shown_visibly(project: Path, llmctl: Invoke) -> Non
     assert result.code == 0, result.err
     assert "\x1b" not in result.out and "\u202e" not in result.out and "\x9b" not in result.out
     assert "[red]boom[/foo]" in result.out
-
-
-def git(root: Path, *arguments: str) -> None:
-    """Run real git without the user's configuration."""
-    environ = {
-        **os.environ,
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_AUTHOR_NAME": "a",
-        "GIT_AUTHOR_EMAIL": "a@example.com",
-        "GIT_COMMITTER_NAME": "a",
-        "GIT_COMMITTER_EMAIL": "a@example.com",
-    }
-    subprocess.run(["git", *arguments], cwd=root, env=environ, check=True)

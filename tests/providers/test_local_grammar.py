@@ -22,7 +22,13 @@ Schema = dict[str, Any]
 
 def closed(**more: object) -> Schema:
     """Allows nothing but {"a": 1}, so that a keyword which forbids that shows whether it is read."""
-    return {"type": "object", "properties": {"a": {"const": 1}}, "required": ["a"], "additionalProperties": False, **more}
+    return {
+        "type": "object",
+        "properties": {"a": {"const": 1}},
+        "required": ["a"],
+        "additionalProperties": False,
+        **more,
+    }
 
 
 def word(**more: object) -> Schema:
@@ -73,7 +79,12 @@ ENFORCED: list[Schema] = [
             {"properties": {"b": {"const": 2}}, "required": ["b"]},
         ]
     },
-    {"$defs": {"c": {"enum": ["zed"]}}, "type": "object", "properties": {"c": {"$ref": "#/$defs/c"}}, "required": ["c"]},
+    {
+        "$defs": {"c": {"enum": ["zed"]}},
+        "type": "object",
+        "properties": {"c": {"$ref": "#/$defs/c"}},
+        "required": ["c"],
+    },
 ]
 REFUSED: dict[str, Schema] = {
     "a": {"type": "object", "properties": {"a": True}, "required": ["a"]},
@@ -147,7 +158,22 @@ def test_patterns_that_are_read(pattern: str) -> None:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["a", "^a", "a$", r"^\d$", r"^[\w]$", r"^\bz$", "^(?=a)a$", "^(?i)a$", "^(^a)$", "^a$$", "^.$", "^[^a]$", '^"$', "^a+?$"],
+    [
+        "a",
+        "^a",
+        "a$",
+        r"^\d$",
+        r"^[\w]$",
+        r"^\bz$",
+        "^(?=a)a$",
+        "^(?i)a$",
+        "^(^a)$",
+        "^a$$",
+        "^.$",
+        "^[^a]$",
+        '^"$',
+        "^a+?$",
+    ],
 )
 def test_patterns_that_are_not_read(pattern: str) -> None:
     assert said(word(pattern=pattern)) == [":pattern"]

@@ -69,7 +69,9 @@ async def answer(http: aiohttp.ClientSession, endpoint: LocalEndpoint, body: dic
         return result
 
 
-async def test_one_start_for_many_callers_constrained_json_and_a_clean_end(server: LocalServer, short_tmp: Path) -> None:
+async def test_one_start_for_many_callers_constrained_json_and_a_clean_end(
+    server: LocalServer, short_tmp: Path
+) -> None:
     first, second = await asyncio.gather(server.start(), server.start())
     assert first == second
     assert server.alive
@@ -134,7 +136,7 @@ async def test_a_start_that_hangs_is_ended_and_tried_once_more(short_tmp: Path, 
         ("import os; os.close(0); os._exit(7)", "its process ended without a word"),
         ("print('not json')", "its process ended without a word"),
         ("print('[1]')", "its process ended without a word"),
-        ("print('{\"error\": \"no memory\"}')", "no memory"),
+        ('print(\'{"error": "no memory"}\')', "no memory"),
     ],
 )
 async def test_a_child_that_never_gets_ready(short_tmp: Path, weights: Path, code: str, sentence: str) -> None:
