@@ -11,7 +11,6 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from llmctl.canonical import plain
-from llmctl.errors import EvaluatorError
 from llmctl.evaluators.base import Context, Evaluator, Score
 from llmctl.evaluators.findings import ArgumentError, Finding
 from llmctl.evaluators.json_text import read_json
@@ -55,7 +54,7 @@ class JsonSchema(Evaluator):
         for probe in probes:
             try:
                 violations(validator, probe, 1)
-            except EvaluatorError as error:
+            except Exception as error:  # what checking the schema did not foresee must not end the command
                 raise ArgumentError([Finding(f"the schema cannot be used: {error}", ("schema",))]) from None
         object.__setattr__(self, "validator", validator)
 

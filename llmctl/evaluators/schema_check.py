@@ -64,6 +64,7 @@ _NOTES = frozenset(
 _KNOWN = _ONE | _LIST | _MAP | _NOTES | frozenset(Draft202012Validator.VALIDATORS)
 _TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 _OUTSIDE = "A reference may only lead inside the schema: nothing is fetched or opened for it."
+_UNREAD = "Put the schemas that references lead to below `$defs`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def schema_errors(schema: object) -> list[Finding]:
         return []
     try:
         found = _dialect_errors(schema) or _meta_errors(schema)
-        return found or [finding for part in _parts(schema) for finding in _part_errors(part)] or list(_clash(schema))
+        return found or _inner_errors(schema) or list(_clash(schema))
     except RecursionError:
         return [Finding("the schema is nested too deeply")]
 
@@ -152,17 +153,27 @@ def _inner(part: _Part) -> Iterator[tuple[Any, tuple[str | int, ...]]]:
             yield from ((inner, (*path, key)) for key, inner in value.items())
 
 
-def _part_errors(part: _Part) -> Iterator[Finding]:
+def _inner_errors(schema: dict[str, Any]) -> list[Finding]:
+    parts = list(_parts(schema))
+    checked = frozenset(id(part.schema) for part in parts)
+    return [finding for part in parts for finding in _part_errors(part, checked)]
+
+
+def _part_errors(part: _Part, checked: frozenset[int]) -> Iterator[Finding]:
     for keyword in ("$ref", "$dynamicRef"):
         reference = part.schema.get(keyword)
         if reference is None:
             continue
         path = (*part.path, keyword)
         try:
-            part.resolver.lookup(reference)
+            target = part.resolver.lookup(reference).contents
         except (Unresolvable, ValueError, TypeError):
             hint = None if str(reference).startswith("#") else _OUTSIDE
             yield Finding(f"{keyword} {quote(str(reference), 80)} leads nowhere in this schema", path, hint)
+            continue
+        if not isinstance(target, bool) and id(target) not in checked:
+            # what stands there has been checked by nobody: its patterns, its own references
+            yield Finding(f"{keyword} {quote(str(reference), 80)} leads to a place that is no schema", path, _UNREAD)
     for pattern, path in _patterns(part):
         try:
             compile_either(pattern)

@@ -102,7 +102,7 @@ def _rows(
 def _cells(book: Workbook, index: int) -> Iterator[Sequence[Any]]:
     sheet = book.worksheets[index]
     # Some programs write a wrong size into the sheet, and rows beyond it would be lost without a word.
-    sheet.reset_dimensions()  # type: ignore[attr-defined]
+    sheet.reset_dimensions()
     return sheet.iter_rows()
 
 

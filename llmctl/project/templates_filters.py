@@ -299,13 +299,20 @@ FILTERS: dict[str, Function] = {
     SLICED: _sliced,
 }
 
-_CHEAP_TESTS = ("defined", "undefined", "none", "string", "number", "integer", "float", "mapping", "sequence")
-_CHEAP_TESTS += ("iterable", "true", "false", "odd", "even", "divisibleby", "filter", "test")
-_COMPARING_TESTS = ("in", "lower", "upper", "eq", "equalto", "==", "ne", "!=", "lt", "lessthan", "<", "le", "<=")
-_COMPARING_TESTS += ("gt", "greaterthan", ">", "ge", ">=")
+# fmt: off
+_CHEAP_TESTS = (
+    "defined", "undefined", "none", "string", "number", "integer", "float", "mapping", "sequence", "iterable", "true",
+    "false", "odd", "even", "divisibleby", "filter", "test",
+)
+_COMPARING_TESTS = (
+    "in", "lower", "upper", "eq", "equalto", "==", "ne", "!=", "lt", "lessthan", "<", "le", "<=", "gt", "greaterthan",
+    ">", "ge", ">=",
+)
+# fmt: on
+_JINJA_TESTS: dict[str, Function] = dict(jinja_tests.TESTS)  # type: ignore[arg-type]
 
 TESTS: dict[str, Function] = {
-    **{name: jinja_tests.TESTS[name] for name in _CHEAP_TESTS},
-    **{name: _metered(jinja_tests.TESTS[name], deep=True) for name in _COMPARING_TESTS},
+    **{name: _JINJA_TESTS[name] for name in _CHEAP_TESTS},
+    **{name: _metered(_JINJA_TESTS[name], deep=True) for name in _COMPARING_TESTS},
     "boolean": _boolean,
 }

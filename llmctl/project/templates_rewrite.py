@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection
+from typing import cast
 
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
@@ -122,15 +123,14 @@ class _Meter(NodeTransformer):
                 children.append(child)
             else:
                 name = nodes.Const(describe(child), lineno=child.lineno)
-                node_itself: nodes.Expr = self.visit(child)  # type: ignore[assignment]
-                children.append(_charged(PRINTED, node_itself, name))
+                children.append(_charged(PRINTED, self.visit(child), name))
         node.nodes = children
         return node
 
     def visit_For(self, node: nodes.For) -> nodes.Node:
         cost = _literal_length(node)
         self.generic_visit(node)
-        node.iter = _charged(COUNTED, node.iter)
+        node.iter = _charged(COUNTED, cast(nodes.Expr, node.iter))
         node.body.insert(0, _spend(cost, node.lineno))
         return node
 

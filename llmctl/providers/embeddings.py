@@ -186,7 +186,6 @@ class Embedder:
 
     async def _work(self) -> None:
         while self._queue:
-            await asyncio.sleep(0)  # whoever is about to ask joins this batch
             batch = self._next_batch()
             try:
                 await self._embed_batch(batch)

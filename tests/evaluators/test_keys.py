@@ -9,6 +9,7 @@ import pytest
 from llmctl.evaluators.base import Context
 from llmctl.evaluators.keys import configuration, score_key
 from llmctl.evaluators.registry import build
+from llmctl.outcome import Outcome
 from llmctl.project.models import SemanticSettings
 
 from .entries import case_of, spec_of
@@ -56,6 +57,7 @@ def test_it_reads_what_the_evaluator_reads() -> None:
     assert _key({"latency": 5}, latency_ms=1.0) != _key({"latency": 5}, latency_ms=2.0)
     assert _key({"not": {"latency": 5}}, latency_ms=1.0) != _key({"not": {"latency": 5}}, latency_ms=2.0)
     assert _key({"not": "exact"}) != _key({"not": "exact"}, {"expected": "b"})
+    assert _key({"not": "exact"}) != _key({"not": "exact"}, outcome=Outcome.EMPTY)
     assert _key({"exact": {"from": "vars.x"}}, {"vars": {"x": "p"}}) != _key(
         {"exact": {"from": "vars.x"}}, {"vars": {"x": "q"}}
     )

@@ -89,8 +89,10 @@ def test_pass_score_judges_the_weighted_mean(pass_score: float, passed: bool) ->
 
 
 def test_pass_score_is_reached_in_spite_of_rounding() -> None:
-    entries = [{"contains": "a", "weight": 0.1}] * 3 + [{"contains": "b", "weight": 0.1}] * 7
-    assert _now(entries, Subject("a", pass_score=0.3)).passed is True
+    entries = [{"contains": "a", "weight": 0.1}] * 10 + [{"contains": "b", "weight": 0.1}] * 2
+    verdict = _now(entries, Subject("a", pass_score=10 / 12))
+    assert verdict.score is not None and verdict.score < 10 / 12
+    assert verdict.passed is True
 
 
 def test_a_broken_evaluator_leaves_no_verdict() -> None:

@@ -200,7 +200,7 @@ def test_xlsx_mistakes_have_row_and_column() -> None:
         ([[None], ["id"]], "Row 1 is empty."),
         ([["id", None, "x"]], "Column B has no name in row 1."),
         ([["id", "id"]], "The column name `id` stands in A and B."),
-        ([["=A2", "x"], [1, 2]], "The formula in the cell has no stored value."),
+        ([["=A2", "x"], [1, 2], [3, 4]], "The formula in the cell has no stored value."),
     ],
 )
 def test_xlsx_headers(rows: list[list[object]], part: str) -> None:
@@ -250,8 +250,10 @@ def test_a_formula_with_a_stored_value_is_that_value() -> None:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         sheet = archive.read(SHEET)
     assert b"<v></v>" in sheet or b"<v/>" in sheet or b"<v />" in sheet
-    stored = re.sub(rb"<v ?/>|<v></v>", b"<v>2</v>", sheet)
-    assert _values(_read_xlsx(_repacked(data, {SHEET: stored}))) == [{"n": 2}]
+    stored = re.sub(rb"<v ?/>|<v></v>", b"<v>2.0</v>", sheet)
+    (values,) = _values(_read_xlsx(_repacked(data, {SHEET: stored})))
+    assert values == {"n": 2}
+    assert type(values["n"]) is int
 
 
 @pytest.mark.parametrize(

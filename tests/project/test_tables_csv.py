@@ -63,6 +63,7 @@ def test_bytes_that_are_no_text_are_refused(data: bytes) -> None:
     table = _read(data)
     assert table.rows == []
     assert [problem.severity for problem in table.problems] == [Severity.ERROR]
+    assert ("UTF-16" in table.problems[0].message) == (b"\0" in data or data.startswith(b"\xff\xfe"))
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def _said(table: Table) -> list[str]:
 
 
 def test_jsonl_rows_and_their_lines() -> None:
-    table = _read('\ufeff{"id": 1, "text": "a\u2028b\u0085c"}\r\n\n{"id": 2, "tags": ["x"]}\n', "t.jsonl")
+    table = _read('\ufeff{"id": 1, "text": "a\u2028b\u0085c"}\r\n\n{"id": 2,\r"tags": ["x"]}\n', "t.jsonl")
     assert _values(table) == [{"id": 1, "text": "a\u2028b\u0085c"}, {"id": 2, "tags": ["x"]}]
     assert [(row.number, row.place.line) for row in table.rows] == [(1, 1), (3, 3)]
     assert table.columns == ["id", "text", "tags"]

@@ -93,7 +93,9 @@ async def test_requests_at_the_same_time_share_batches_of_64(stand: Stand) -> No
     assert [vector[1][0] for vector in vectors] == [4.0] * 300
     batches = [batch for batch in stand.seen() if isinstance(batch, list)]
     assert [len(batch) for batch in batches] == [64, 37]
-    assert sorted(sum(batches, [])) == sorted({*(f"text {i:03}" for i in range(100)), "same"})
+    assert sorted(text for batch in batches for text in batch) == sorted(
+        {*(f"text {i:03}" for i in range(100)), "same"}
+    )
 
 
 async def test_when_all_is_cached_no_process_starts(stand: Stand) -> None:
@@ -178,6 +180,7 @@ async def test_a_process_that_never_starts_is_not_tried_for_every_text(tmp_path:
 
 async def test_a_caller_that_gives_up_takes_nothing_from_the_others(stand: Stand) -> None:
     async with stand.embedder() as embedder:
+        await embedder.embed(["x"])
         impatient = asyncio.create_task(embedder.embed(["a"]))
         patient = asyncio.create_task(embedder.embed(["a"]))
         await asyncio.sleep(0)

@@ -52,6 +52,7 @@ async def test_a_hanging_child_is_killed_at_the_deadline(tmp_path: Path, size: i
             await process.write(b"x" * size, 0.3)  # more than the pipe holds
         else:
             await process.read_line(0.3)
+    assert await process.read_line(30.0) == b""
     process.kill()
     assert not process.alive
 
@@ -101,6 +102,8 @@ def test_folders_of_dead_processes_are_swept(short_tmp: Path) -> None:
     link.symlink_to(others)
     for folder in (alive.path, dead, others):
         os.utime(folder, (1, 1))
+    os.utime(link, (1, 1), follow_symlinks=False)
     scratch.sweep(short_tmp)
+    assert [path.name for path in others.iterdir()] == ["s.sock"]
     assert set(short_tmp.iterdir()) == {alive.path, fresh, link, others}
     alive.remove()

