@@ -20,7 +20,7 @@ Every command that reports takes `--json`. The report goes to standard output, p
 | 0 | done (for `eval`: also when cases failed) |
 | 1 | `eval --strict`: a case failed; `validate --strict`: a warning |
 | 2 | usage, configuration or file error, empty selection; nothing was sent |
-| 4 | a key, provider, store or disk kept it from finishing, or too many results have no evidence; what was done is kept |
+| 4 | key, provider, store or disk: it could not finish, or too many results have no evidence; what was done is kept |
 | 130, 143 | interrupted, terminated; what was done is kept |
 """
 

@@ -11,7 +11,6 @@ from pydantic import Field
 
 from llmctl.errors import Place, Problem, Severity
 from llmctl.project.case_draft import CaseDraft, CaseKeysShape, CaseShape, case_id, case_of, draft_of, merge
-from llmctl.project.document import EMPTY, Document
 from llmctl.project.evaluator_entry import EvaluatorEntries
 from llmctl.project.gate_rules import GateShape, gate_rules
 from llmctl.project.includes import IncludeShape, included_drafts
@@ -19,6 +18,7 @@ from llmctl.project.models import Bank, Case, EvaluatorSpec
 from llmctl.project.references import NamedFile
 from llmctl.project.shape_errors import check_parts, check_value
 from llmctl.project.shapes import Fraction, Items, Maybe, Shape, Text, TextList
+from llmctl.project.syntax.document import EMPTY, Document
 
 __all__ = ["BankShape", "bank_of"]
 

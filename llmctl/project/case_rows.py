@@ -10,10 +10,10 @@ from pathlib import PurePosixPath
 from llmctl.canonical import WrittenBool, written
 from llmctl.errors import Place, Problem
 from llmctl.project.case_draft import CaseDraft, CaseShape, as_expected, draft_of
-from llmctl.project.document import DataPath, Document
 from llmctl.project.evaluator_entry import EvaluatorEntries
 from llmctl.project.references import Companions
 from llmctl.project.shape_errors import check_value, kind_of
+from llmctl.project.syntax.document import DataPath, Document
 from llmctl.project.tables import Row
 
 __all__ = [

@@ -11,12 +11,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from llmctl.errors import Problem
-from llmctl.project.document import Document
 from llmctl.project.gate_rules import GateShape, gate_rules
 from llmctl.project.key_guard import guard_keys, looks_like_key
 from llmctl.project.models import Config, EvalSettings, GateSettings, ModelConfig, Price, SemanticSettings
 from llmctl.project.shape_errors import check_parts, kind_of
 from llmctl.project.shapes import Fraction, Maybe, Name, Number, PlainMapping, Shape, TextList, Whole, given
+from llmctl.project.syntax.document import Document
 
 __all__ = ["ConfigShape", "config_of"]
 

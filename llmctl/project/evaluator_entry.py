@@ -9,11 +9,11 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, Tag
 
 from llmctl.errors import Place, Problem
-from llmctl.project.document import EMPTY, DataPath, Document
 from llmctl.project.models import EvaluatorSpec
 from llmctl.project.references import Companions
 from llmctl.project.shape_errors import check_value, kind_of, nearest, quoted_list
 from llmctl.project.shapes import Maybe, Name, Number, Shape, Text, TextList, given
+from llmctl.project.syntax.document import EMPTY, DataPath, Document
 
 __all__ = ["COMMON_KEYS", "NESTING", "CommonShape", "EvaluatorEntries", "EvaluatorNames"]
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from llmctl.errors import Problem
-from llmctl.project.document import Document
+from llmctl.project.syntax.document import Document
 
 __all__ = ["guard_keys", "looks_like_key"]
 

@@ -10,7 +10,6 @@ from llmctl.errors import Place, Problem, ProjectError, Severity, UsageError
 from llmctl.project.bank_file import bank_of
 from llmctl.project.collector import collector_paused
 from llmctl.project.config_file import config_of
-from llmctl.project.document import Document
 from llmctl.project.evaluator_entry import EvaluatorEntries, EvaluatorNames
 from llmctl.project.models import Bank, Config, Prompt
 from llmctl.project.names import (
@@ -28,8 +27,9 @@ from llmctl.project.prompt_file import prompt_of
 from llmctl.project.references import Companions, read_file
 from llmctl.project.shape_errors import nearest, quoted_list
 from llmctl.project.sources import Source
-from llmctl.project.toml_reader import read_toml
-from llmctl.project.yaml_reader import read_yaml
+from llmctl.project.syntax.document import Document
+from llmctl.project.syntax.toml_reader import read_toml
+from llmctl.project.syntax.yaml_reader import read_yaml
 
 __all__ = [
     "CONFIG_NAME",

@@ -12,7 +12,7 @@ from llmctl.errors import ProjectError, UsageError
 from llmctl.project.models import Config
 from llmctl.project.shape_errors import nearest, quoted_list
 from llmctl.project.sources import Source, WorkingTree
-from llmctl.project.yaml_reader import read_yaml
+from llmctl.project.syntax.yaml_reader import read_yaml
 
 __all__ = [
     "bank_files",

@@ -10,7 +10,6 @@ from pydantic import Discriminator, Field, Tag
 
 from llmctl.canonical import digest
 from llmctl.errors import Place, Problem
-from llmctl.project.document import DataPath, Document
 from llmctl.project.key_guard import guard_keys
 from llmctl.project.models import Message, OutputFormat, PlaceholderMessage, Prompt
 from llmctl.project.references import Companions
@@ -25,6 +24,7 @@ from llmctl.project.shapes import (
     Text,
     reference_to_file,
 )
+from llmctl.project.syntax.document import DataPath, Document
 
 __all__ = ["PromptShape", "prompt_of"]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from llmctl.errors import Place, Problem, ProjectError
-from llmctl.project.document import DataPath, Document, decode
-from llmctl.project.json_text import JsonReader, plain_complaint
 from llmctl.project.models import CaseReference
 from llmctl.project.sources import Source
-from llmctl.project.yaml_reader import read_yaml
+from llmctl.project.syntax.document import DataPath, Document, decode
+from llmctl.project.syntax.json_text import JsonReader, plain_complaint
+from llmctl.project.syntax.yaml_reader import read_yaml
 
 __all__ = ["Companions", "NamedFile", "read_file"]
 

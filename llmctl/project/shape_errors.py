@@ -13,8 +13,8 @@ from pydantic_core import ErrorDetails
 
 from llmctl.canonical import WrittenBool, written
 from llmctl.errors import Problem
-from llmctl.project.document import EMPTY, DataPath, Document
 from llmctl.project.shapes import TAGS, WRONG_TYPE, Shape
+from llmctl.project.syntax.document import EMPTY, DataPath, Document
 
 __all__ = ["check", "check_parts", "check_value", "closest", "kind_of", "nearest", "quoted_list", "subject"]
 

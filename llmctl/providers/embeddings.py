@@ -159,7 +159,8 @@ class Embedder:
         """The cache; all who ask before it is open are let in at the same moment, so that they share a batch."""
         if self._opening is None:
             self._opening = asyncio.create_task(self._open())
-        await asyncio.wait([self._opening])
+        if not self._opening.done():
+            await asyncio.wait([self._opening])
         if self._opening.cancelled():
             raise EvaluatorError(_CLOSED)
         return self._opening.result()

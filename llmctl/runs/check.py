@@ -13,7 +13,6 @@ from llmctl.project.loader import LoadedProject
 from llmctl.project.models import Bank, Case, CaseReference, Config, EvaluatorSpec
 from llmctl.project.sources import WorkingTree
 from llmctl.project.stand_in import stand_in_config
-from llmctl.project.templates_check import template_problems
 from llmctl.providers import routes
 from llmctl.providers.local.grammar import unenforced_keywords
 from llmctl.runs.plan import PlanBuilder, Target
@@ -56,7 +55,7 @@ def _check(config: Config, environ: Mapping[str, str], problems: Sequence[Proble
     loaded = loader.load_project(config, WorkingTree(config.root), registry.names())
     builder = PlanBuilder(config, Selection(), [*problems, *loaded.problems])
     for prompt in loaded.prompts.values():
-        builder.problems += template_problems(prompt)
+        builder.problems += templates.template_problems(prompt)
     for bank in loaded.banks.values():
         run = _bank_run(bank, loaded, config)
         builder.add(run)
@@ -75,7 +74,7 @@ def _check(config: Config, environ: Mapping[str, str], problems: Sequence[Proble
 def _bank_run(bank: Bank, loaded: LoadedProject, config: Config) -> BankRun:
     """The bank with those of its prompts that are sound."""
     prompts = [loaded.prompts[name] for name in bank.prompts if name in loaded.prompts]
-    sound = [prompt for prompt in prompts if not template_problems(prompt)]
+    sound = [prompt for prompt in prompts if not templates.template_problems(prompt)]
     return BankRun(bank, tuple(PromptVersion(prompt, config.models) for prompt in sound))
 
 

@@ -10,7 +10,6 @@ from llmctl.evaluators import registry
 from llmctl.evaluators.built import BuiltEvaluator
 from llmctl.project import templates
 from llmctl.project.models import Bank, Case, Config, ModelConfig, Prompt
-from llmctl.project.templates_check import template_problems
 from llmctl.providers import requests, routes
 from llmctl.providers.embeddings import Embedder
 from llmctl.providers.records import ChatRequest
@@ -160,7 +159,7 @@ class PlanBuilder:
         return PlannedCase(case, tuple(built))
 
     def _renders(self, prompt: Prompt) -> bool:
-        problems = template_problems(prompt)
+        problems = templates.template_problems(prompt)
         self.problems += (problem for problem in problems if problem not in self.problems)
         return not problems
 

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmctl.errors import ProjectError, Severity
-from llmctl.project.document import Document
 from llmctl.project.loader import load_config
-from llmctl.project.toml_reader import read_toml
-from llmctl.project.yaml_reader import read_yaml
+from llmctl.project.syntax.document import Document
+from llmctl.project.syntax.toml_reader import read_toml
+from llmctl.project.syntax.yaml_reader import read_yaml
 from tests.project.files import Files
 
 FILE = Path("a.yaml")

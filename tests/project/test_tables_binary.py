@@ -15,8 +15,7 @@ import pytest
 
 from llmctl.canonical import written
 from llmctl.errors import Severity
-from llmctl.project import tables_parquet, tables_xlsx
-from llmctl.project.tables import Table, read_table
+from llmctl.project.tables import Table, parquet_rows, read_table, xlsx_rows
 
 
 def _values(table: Table) -> list[dict[str, object]]:
@@ -125,7 +124,7 @@ def test_parquet_cut_anywhere_is_one_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["repeat('x', 100_000)", "[repeat('x', 100_000)]"])
 def test_a_small_parquet_of_huge_texts_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setattr(tables_parquet, "_MAX_UNPACKED_MB", 5)
+    monkeypatch.setattr(parquet_rows, "_MAX_UNPACKED_MB", 5)
     table = _parquet(tmp_path, f"SELECT {text} AS text FROM range(100)", ", COMPRESSION zstd")
     assert (tmp_path / "made.parquet").stat().st_size < 100_000
     assert _said(table) == ["t.parquet: The table unpacks to more than 5 MB."]
@@ -141,7 +140,7 @@ def test_parquet_is_read_in_a_closed_room(tmp_path: Path) -> None:
     secret.write_text("a\n1\n")
     allowed = tmp_path / "made.parquet"
     _parquet(tmp_path, "SELECT 1 AS n")
-    with tables_parquet._connect(allowed) as connection:
+    with parquet_rows._connect(allowed) as connection:
         assert connection.execute("FROM read_parquet($f)", {"f": str(allowed)}).fetchall() == [(1,)]
         for statement in (
             f"FROM '{secret}'",
@@ -275,7 +274,7 @@ def test_xlsx_that_is_none(data: bytes, part: str) -> None:
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables_xlsx, "_MAX_UNPACKED_MB", 5)
+    monkeypatch.setattr(xlsx_rows, "_MAX_UNPACKED_MB", 5)
     bomb = _repacked(_xlsx(["id"]), {"xl/media/zeros": b"\0" * (6 * 2**20)})
     assert len(bomb) < 2**16
     assert _said(_read_xlsx(bomb)) == ["t.xlsx: The workbook unpacks to more than 5 MB."]
@@ -292,5 +291,5 @@ def test_an_entity_bomb_does_not_grow() -> None:
 
 
 def test_too_many_cells_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables_xlsx, "_MAX_CELLS", 1_000)
+    monkeypatch.setattr(xlsx_rows, "_MAX_CELLS", 1_000)
     assert _said(_read_xlsx(_xlsx(["id"], XFD2=1))) == ["t.xlsx: The sheet has more than 1,000 cells."]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from llmctl.errors import Severity
 from llmctl.project.tables import Table, read_table
-from llmctl.project.tables_records import MAX_PROBLEMS
+from llmctl.project.tables.records import MAX_PROBLEMS
 
 OPEN = "The quote that opens the cell is never closed; nothing from row "
 AFTER = "There is text after the closing quote of the cell; nothing from row "

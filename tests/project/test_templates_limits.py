@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from llmctl.project.templates import TemplateError, compile_template
-from llmctl.project.templates_budget import MAX_STEPS
+from llmctl.project.templates.budget import MAX_STEPS
 
 LONG = "y" * 900_000
 TURNS = f"the template's loops turn more than {MAX_STEPS:,} times"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmctl.project.document import Document
-from llmctl.project.toml_reader import read_toml
+from llmctl.project.syntax.document import Document
+from llmctl.project.syntax.toml_reader import read_toml
 
 FILE = Path("llmctl.toml")
 

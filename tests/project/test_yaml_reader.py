@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from llmctl.canonical import WrittenBool, WrittenFloat, WrittenInt, written
-from llmctl.project.document import EMPTY, Document
-from llmctl.project.yaml_nodes import MAX_DEPTH, PythonLoader, compose
-from llmctl.project.yaml_reader import read_yaml
+from llmctl.project.syntax.document import EMPTY, Document
+from llmctl.project.syntax.yaml_nodes import MAX_DEPTH, PythonLoader, compose
+from llmctl.project.syntax.yaml_reader import read_yaml
 
 FILE = Path("prompts/a.yaml")
 

@@ -16,9 +16,9 @@ from jinja2.runtime import Context, LoopContext, Macro, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, missing
 
-from llmctl.project.templates_budget import BUDGET, MAX_STEPS, NUMBERS, TemplateError
-from llmctl.project.templates_filters import FILTERS, TESTS, add, centered, formatted, joined, repeated, replaced
-from llmctl.project.templates_rewrite import COUNTED, HIDDEN
+from llmctl.project.templates.budget import BUDGET, MAX_STEPS, NUMBERS, TemplateError
+from llmctl.project.templates.filters import FILTERS, TESTS, add, centered, formatted, joined, repeated, replaced
+from llmctl.project.templates.rewrite import COUNTED, HIDDEN
 
 __all__ = ["Sandbox"]
 

@@ -6,7 +6,7 @@ import dataclasses
 
 from llmctl.errors import Place, Problem
 from llmctl.project.models import Message, Prompt
-from llmctl.project.templates import TemplateError, compile_template
+from llmctl.project.templates.render import TemplateError, compile_template
 
 __all__ = ["template_problems"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
-from llmctl.project.tables_csv import read_csv
-from llmctl.project.tables_json import read_json, read_jsonl
-from llmctl.project.tables_parquet import read_parquet
-from llmctl.project.tables_records import Row, Table, TableBuilder
-from llmctl.project.tables_xlsx import read_xlsx
-from llmctl.project.tables_yaml import rows_from_yaml
+from llmctl.project.tables.csv_rows import read_csv
+from llmctl.project.tables.json_rows import read_json, read_jsonl
+from llmctl.project.tables.parquet_rows import read_parquet
+from llmctl.project.tables.records import Row, Table, TableBuilder
+from llmctl.project.tables.xlsx_rows import read_xlsx
+from llmctl.project.tables.yaml_rows import rows_from_yaml
 
 __all__ = ["TABLE_SUFFIXES", "Row", "Table", "read_table"]
 

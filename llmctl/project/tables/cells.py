@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from llmctl.project.tables_records import TableBuilder
+from llmctl.project.tables.records import TableBuilder
 
 __all__ = ["CellRow", "add_cell_rows", "column_letters"]
 

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
-from llmctl.project.document import DataPath, Spot
+from llmctl.project.syntax.document import DataPath, Spot
 
 __all__ = ["KeyLocator"]
 

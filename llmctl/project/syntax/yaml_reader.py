@@ -19,10 +19,10 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 
 from llmctl.errors import Place, Problem
 from llmctl.project.collector import collector_paused
-from llmctl.project.document import EMPTY, Document, decode, line_at
-from llmctl.project.yaml_errors import complaint
-from llmctl.project.yaml_nodes import MAX_DEPTH, MAX_NODES, PLAIN, TEXT, LimitError, NodeLocator, compose, extent
-from llmctl.project.yaml_scalars import core_scalar
+from llmctl.project.syntax.document import EMPTY, Document, decode, line_at
+from llmctl.project.syntax.yaml_errors import complaint
+from llmctl.project.syntax.yaml_nodes import MAX_DEPTH, MAX_NODES, PLAIN, TEXT, LimitError, NodeLocator, compose, extent
+from llmctl.project.syntax.yaml_scalars import core_scalar
 
 __all__ = ["MAX_DEPTH", "MAX_NODES", "read_yaml"]
 

@@ -14,8 +14,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from llmctl.canonical import written
-from llmctl.project.tables_cells import CellRow, add_cell_rows, column_letters
-from llmctl.project.tables_records import Table, TableBuilder
+from llmctl.project.tables.cells import CellRow, add_cell_rows, column_letters
+from llmctl.project.tables.records import Table, TableBuilder
 
 if TYPE_CHECKING:
     from openpyxl.workbook import Workbook

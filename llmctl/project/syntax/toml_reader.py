@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmctl.errors import Place, Problem
-from llmctl.project.document import DataPath, Document, decode, line_at
-from llmctl.project.toml_places import KeyLocator
+from llmctl.project.syntax.document import DataPath, Document, decode, line_at
+from llmctl.project.syntax.toml_places import KeyLocator
 
 __all__ = ["read_toml"]
 

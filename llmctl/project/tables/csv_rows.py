@@ -12,8 +12,8 @@ from pathlib import PurePosixPath
 
 from llmctl.errors import Place
 from llmctl.project.sources import MAX_FILE_BYTES
-from llmctl.project.tables_cells import CellRow, add_cell_rows, column_letters
-from llmctl.project.tables_records import Table, TableBuilder
+from llmctl.project.tables.cells import CellRow, add_cell_rows, column_letters
+from llmctl.project.tables.records import Table, TableBuilder
 
 __all__ = ["read_csv"]
 

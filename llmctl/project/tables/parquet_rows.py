@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from llmctl.canonical import WrittenFloat
-from llmctl.project.tables_records import MAX_ROWS, Table, TableBuilder
+from llmctl.project.tables.records import MAX_ROWS, Table, TableBuilder
 
 if TYPE_CHECKING:
     import duckdb

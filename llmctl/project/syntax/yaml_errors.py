@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from yaml import MarkedYAMLError, YAMLError
 from yaml.error import Mark
 
-from llmctl.project.document import Spot
+from llmctl.project.syntax.document import Spot
 
 __all__ = ["Complaint", "complaint"]
 

@@ -1,7 +1,7 @@
 """Prompt templates: Jinja2, strict and sandboxed, rendered into the chat messages that are sent.
 
 What a case puts into a template is plain data and stays what it is: a value is never rendered again. What a template
-may do is bounded (`templates_budget`), because prompts and banks come from branches of other people.
+may do is bounded (`budget`), because prompts and banks come from branches of other people.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from jinja2 import meta
 
 from llmctl.canonical import plain, written
 from llmctl.project.models import PlaceholderMessage, Prompt
-from llmctl.project.templates_budget import BUDGET, MAX_CHARS, SCALARS, Budget, TemplateError
-from llmctl.project.templates_filters import FILTERS, TESTS
-from llmctl.project.templates_rewrite import check_nodes, meter
-from llmctl.project.templates_sandbox import Sandbox
-from llmctl.project.templates_variables import required_variables
+from llmctl.project.templates.budget import BUDGET, MAX_CHARS, SCALARS, Budget, TemplateError
+from llmctl.project.templates.filters import FILTERS, TESTS
+from llmctl.project.templates.rewrite import check_nodes, meter
+from llmctl.project.templates.sandbox import Sandbox
+from llmctl.project.templates.variables import required_variables
 
 __all__ = [
     "Template",

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from llmctl.project.document import DataPath, Spot
+from llmctl.project.syntax.document import DataPath, Spot
 
 __all__ = [
     "MAX_DEPTH",

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from llmctl.errors import Place
-from llmctl.project.document import line_at
-from llmctl.project.json_text import JsonReader, JsonValue, plain_complaint
-from llmctl.project.tables_records import Table, TableBuilder
+from llmctl.project.syntax.document import line_at
+from llmctl.project.syntax.json_text import JsonReader, JsonValue, plain_complaint
+from llmctl.project.tables.records import Table, TableBuilder
 
 __all__ = ["add_object", "read_json", "read_jsonl"]
 

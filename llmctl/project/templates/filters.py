@@ -20,8 +20,8 @@ from jinja2.runtime import Context, Undefined
 from markupsafe import escape
 
 from llmctl.canonical import WrittenBool, plain
-from llmctl.project.templates_budget import BUDGET, CALL_WORK, MAX_CHARS, NUMBERS, SCALARS, TemplateError
-from llmctl.project.templates_rewrite import COUNTED, JOINED, PRINTED, SLICED, SPENT, WEIGHED
+from llmctl.project.templates.budget import BUDGET, CALL_WORK, MAX_CHARS, NUMBERS, SCALARS, TemplateError
+from llmctl.project.templates.rewrite import COUNTED, JOINED, PRINTED, SLICED, SPENT, WEIGHED
 
 __all__ = ["FILTERS", "TESTS", "add", "centered", "formatted", "joined", "repeated", "replaced"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from llmctl.project.document import DataPath
-from llmctl.project.tables_json import add_object
-from llmctl.project.tables_records import Table, TableBuilder
-from llmctl.project.yaml_reader import read_yaml
+from llmctl.project.syntax.document import DataPath
+from llmctl.project.syntax.yaml_reader import read_yaml
+from llmctl.project.tables.json_rows import add_object
+from llmctl.project.tables.records import Table, TableBuilder
 
 __all__ = ["rows_from_yaml"]
 

@@ -9,7 +9,7 @@ from typing import cast
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
-from llmctl.project.templates_budget import TemplateError
+from llmctl.project.templates.budget import TemplateError
 
 __all__ = ["HIDDEN", "check_nodes", "describe", "meter"]
 

@@ -1,0 +1,1 @@
+"""YAML, TOML and JSON read strictly, with the place of every value."""
