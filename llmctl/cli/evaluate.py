@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,13 +14,14 @@ import typer
 from llmctl.errors import ExitCode, ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from llmctl.cli.session import Session
     from llmctl.report.model import RunReport
     from llmctl.report.tally import Tally
     from llmctl.runs.plan import Plan
     from llmctl.runs.records import ResultEvent
+    from llmctl.runs.reuse import KnownAnswer
     from llmctl.runs.run import Run, RunOutcome
     from llmctl.runs.selection import Selection
 
@@ -62,6 +64,7 @@ def evaluate(
         int | None,
         typer.Option("-j", "--concurrency", min=1, max=1024, metavar="N", help="Calls in flight for each model."),
     ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Send also the calls whose answer is stored.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Send nothing to another machine.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="End with 1 if a case failed.")] = False,
     label: Annotated[str | None, typer.Option("--label", metavar="NAME", help="Name the run.")] = None,
@@ -102,17 +105,27 @@ def evaluate(
         timeout_s=settings.timeout_s,
         label=label,
         offline=offline,
+        cache=not no_cache,
     )
     for path in output or []:
         check_output(path)
     plan = _plan(session, selection)
     render_problems(stderr(), plan.warnings)
-    run = Run(plan, options, session.environ)
+    run = Run(plan, options, session.environ, _known(session, plan) if options.cache else {})
     tally = _tally(plan)
     outcome = _execute(run, tally)
     report = _show(run, tally, outcome, output or [], as_json=as_json)
     _import(session)
     raise typer.Exit(_exit_code(report, outcome, session.config.gate.max_missing, strict=strict))
+
+
+def _known(session: Session, plan: Plan) -> Mapping[str, KnownAnswer]:
+    """The stored answers to the plan's calls."""
+    from llmctl.runs.history import History
+    from llmctl.runs.reuse import known_answers
+
+    history = History(session.config.store)
+    return known_answers(history, plan.units, max_age=session.config.eval.cache_max_age, now=time.time())
 
 
 def _tally(plan: Plan) -> Tally:
@@ -132,7 +145,6 @@ def _tally(plan: Plan) -> Tally:
 def _execute(run: Run, tally: Tally) -> RunOutcome:
     """Run the plan under the live progress."""
     from llmctl.cli.screen import stderr
-    from llmctl.providers.routes import TransportName
     from llmctl.report.progress import Progress
 
     with Progress(stderr(), len(run.plan.units)) as progress:
@@ -141,7 +153,7 @@ def _execute(run: Run, tally: Tally) -> RunOutcome:
             tally.add(result)
             progress.update(result)
 
-        if any(target.route.transport is TransportName.LOCAL for target in run.plan.targets):
+        if run.starts_local_model:
             progress.phase("starting the local model")
         return run.execute(on_result)
 

@@ -115,10 +115,11 @@ class EmbeddingProcess:
             raise EvaluatorError(self._refusal) from None
 
     def close(self) -> None:
-        """Let the child end for up to a second, then kill it; blocking."""
-        if self._child is not None:
+        """Let the child end for up to a second, then kill it; one that is still loading is killed at once; blocking."""
+        if self._child is not None and self._ready:
             self._child.close()
-        self._forget()
+            self._forget()
+        self.kill()
 
     def kill(self) -> None:
         """End the child at once."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from llmctl.evaluators.base import Embed
 from llmctl.evaluators.verdict import judge
 from llmctl.providers.gateway import Gateway
-from llmctl.providers.records import Call
 from llmctl.providers.routes import TransportName
 from llmctl.runs.journal import JournalWriter
 from llmctl.runs.plan import Unit
 from llmctl.runs.records import CallEvent, ResultEvent
 from llmctl.runs.result import make_result, subject_of
+from llmctl.runs.reuse import KnownAnswer
 
 __all__ = ["Executor", "Stop"]
 
@@ -40,14 +40,6 @@ class Stop:
 
 
 @dataclass(slots=True)
-class _Answer:
-    """A call that several units of the run share, and the id it was journaled under."""
-
-    call_id: str
-    call: Call
-
-
-@dataclass(slots=True)
 class Executor:
     """Works through units with bounded concurrency; one call key is sent once in a run."""
 
@@ -60,7 +52,9 @@ class Executor:
     """Identity of the model behind `embed`, part of the score keys."""
     concurrency: int = 32
     stop: Stop = field(default_factory=Stop)
-    _shared: dict[str, asyncio.Future[_Answer]] = field(default_factory=dict)
+    known: Mapping[str, KnownAnswer] = field(default_factory=dict)
+    """Answers by call key from earlier runs."""
+    _shared: dict[str, asyncio.Future[KnownAnswer]] = field(default_factory=dict)
     _calls: int = 0
 
     async def run(self, units: Sequence[Unit]) -> None:
@@ -107,8 +101,11 @@ class Executor:
             await self.journal.write(result)
             self.on_result(result)
 
-    async def _answer(self, unit: Unit, *, shared: bool) -> tuple[bool, _Answer]:
+    async def _answer(self, unit: Unit, *, shared: bool) -> tuple[bool, KnownAnswer]:
         """The unit's answer, and whether it was asked for just now."""
+        stored = self.known.get(unit.call_key)
+        if stored is not None:
+            return False, stored
         if not shared:
             return True, await self._ask(unit)
         known = self._shared.get(unit.call_key)
@@ -123,10 +120,10 @@ class Executor:
         future.set_result(answer)
         return True, answer
 
-    async def _ask(self, unit: Unit) -> _Answer:
+    async def _ask(self, unit: Unit) -> KnownAnswer:
         call = await self.gateway.ask(unit.target.route, unit.target.request(unit.planned.case), repeat=unit.repeat)
         self._calls += 1
-        answer = _Answer(f"{self.run_id}.{self._calls}", call)
+        answer = KnownAnswer(f"{self.run_id}.{self._calls}", call)
         # Before scoring, so that a paid answer survives whatever an evaluator does.
         await self.journal.write(CallEvent(answer.call_id, call))
         return answer

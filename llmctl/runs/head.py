@@ -33,6 +33,8 @@ class RunOptions:
     timeout_s: float
     label: str | None = None
     offline: bool = False
+    cache: bool = True
+    """Whether an answer that is stored already is used instead of sending the call."""
 
 
 def run_head(plan: Plan, options: RunOptions) -> RunEvent:
@@ -51,7 +53,12 @@ def run_head(plan: Plan, options: RunOptions) -> RunEvent:
         llmctl_version=__version__,
         python_version=platform.python_version(),
         versions=_versions(),
-        options={"concurrency": options.concurrency, "timeout_s": options.timeout_s, "offline": options.offline},
+        options={
+            "concurrency": options.concurrency,
+            "timeout_s": options.timeout_s,
+            "offline": options.offline,
+            "cache": options.cache,
+        },
         pid=os.getpid(),
     )
 

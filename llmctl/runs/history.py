@@ -17,6 +17,7 @@ from pathlib import Path
 
 from llmctl.errors import StoreError, UsageError
 from llmctl.evaluators.base import MetricScore
+from llmctl.outcome import Outcome
 from llmctl.providers.records import Attempt, Call
 from llmctl.runs import rows
 from llmctl.runs.alive import is_alive
@@ -222,6 +223,16 @@ class History:
             list(found[0][:2]),
         )
         return rows.call_of(found[0][2:], [rows.attempt_of(row) for row in attempts])
+
+    def answers(self, keys: Sequence[str]) -> dict[str, Call]:
+        """The latest call with evidence for each call key, by its id and without its attempts."""
+        found = self._rows(
+            f"SELECT call_id, {rows.CALL_COLUMNS} FROM call_rows "
+            "WHERE key IN (SELECT unnest($keys)) AND outcome IN (SELECT unnest($outcomes)) "
+            "QUALIFY row_number() OVER (PARTITION BY key ORDER BY started_at DESC, run_id DESC) = 1",
+            {"keys": list(keys), "outcomes": [outcome.value for outcome in Outcome if outcome.evidence]},
+        )
+        return {row[0]: rows.call_of(row[1:], []) for row in found}
 
     def results(self, run_id: str, *, bank: str | None = None, case_id: str | None = None) -> Iterator[ResultEvent]:
         """The run's results with their scores, in the order they were recorded."""

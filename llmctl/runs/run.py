@@ -15,11 +15,13 @@ from llmctl.canonical import written
 from llmctl.errors import EvaluatorError, ExitCode
 from llmctl.providers.embeddings import Embedder
 from llmctl.providers.gateway import Gateway, GatewaySettings
+from llmctl.providers.routes import TransportName
 from llmctl.runs.execute import Executor, Stop
 from llmctl.runs.head import RunOptions, head_events, run_head
 from llmctl.runs.journal import JournalLine, JournalWriter, read_journal
 from llmctl.runs.plan import Plan, embedder_of
 from llmctl.runs.records import EndEvent, ResultEvent, RunEvent, RunStatus
+from llmctl.runs.reuse import KnownAnswer
 
 __all__ = ["Run", "RunOptions", "RunOutcome", "journal_path"]
 
@@ -44,6 +46,8 @@ class Run:
     plan: Plan
     options: RunOptions
     environ: Mapping[str, str]
+    known: Mapping[str, KnownAnswer] = field(default_factory=dict)
+    """Answers by call key that need not be asked for again."""
     head: RunEvent = field(init=False)
     _done: int = 0
     _signal: ExitCode | None = None
@@ -55,6 +59,14 @@ class Run:
     def journal(self) -> Path:
         """Where everything about the run is kept."""
         return journal_path(self.plan.config.store, self.head.run_id)
+
+    @property
+    def starts_local_model(self) -> bool:
+        """Whether a call goes to a model that must first be started on this machine."""
+        return any(
+            unit.target.route.transport is TransportName.LOCAL and unit.call_key not in self.known
+            for unit in self.plan.units
+        )
 
     def execute(self, on_result: Callable[[ResultEvent], None]) -> RunOutcome:
         """Run the plan to its end, or until a signal.
@@ -101,6 +113,7 @@ class Run:
                 embedding=embedder.identity() if embedder else "",
                 concurrency=self.options.concurrency,
                 stop=stop,
+                known=self.known,
             )
             await executor.run(self.plan.units)
 

@@ -37,7 +37,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_no_case_that_was_shown_as_done_is_lost(project: Path, number: int) -> None:
     chance = random.Random(number)
     target = chance.randrange(0, CASES)
-    with eval_in_terminal(project, {}, "-j", str(chance.choice([2, 8]))) as run:
+    with eval_in_terminal(project, {}, "--no-cache", "-j", str(chance.choice([2, 8]))) as run:
         run.read_until(lambda shown: shown.done >= target, deadline_s=30)
         code = run.end(signal.SIGKILL, deadline_s=10)
         shown = run.done

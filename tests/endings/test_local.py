@@ -51,7 +51,7 @@ def test_nothing_is_left_behind(project: Path, tmp_path: Path, number: int) -> N
     scratch = tmp_path / "t"
     scratch.mkdir()
     environ = {"TMPDIR": str(scratch), "XDG_RUNTIME_DIR": str(scratch)}
-    with eval_in_terminal(project, environ, "-p", "say") as run:
+    with eval_in_terminal(project, environ, "--no-cache") as run:
         if way is not None:
             moment = chance.uniform(0, 4)
             run.read_until(lambda shown: shown.done >= 1 + number % 5, deadline_s=moment)
