@@ -30,6 +30,13 @@ class LocalTransport:
         self._session: aiohttp.ClientSession | None = None
         self._url = ""
         self._api_key: str | None = None
+        self._abandoned = False
+        """Whether a request was given up: its slot may go on answering it, and nothing else."""
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, None where none runs."""
+        return self._server.pid if self._server is not None else None
 
     async def start(self) -> None:
         """Start the child process and connect to it.
@@ -38,7 +45,7 @@ class LocalTransport:
             ModelError: it does not start.
         """
         if self._session is not None:
-            if self._server is not None and self._server.alive:
+            if self._server is not None and self._server.alive and not self._abandoned:
                 return
             await self.close()
         import aiohttp
@@ -57,6 +64,8 @@ class LocalTransport:
         """POST the request; a child that has died is started again before the next one."""
         from llmctl.providers.http_exchange import exchange
 
+        if self._abandoned:
+            await self.start()
         if self._session is None:
             raise RuntimeError("the transport was not started")
         tape.request_body = request_json(asked.route, asked.request, streamed=asked.streamed)
@@ -64,13 +73,16 @@ class LocalTransport:
         if asked.streamed:
             # The library drops a kept-alive connection after a stream.
             headers["Connection"] = "close"
+        self._abandoned = True
         answer = await exchange(self._session, self._url, headers, tape, streamed=asked.streamed)
+        self._abandoned = False
         if tape.status is None and answer.outcome is Outcome.PROVIDER_ERROR:
             await self.close()
         return answer
 
     async def close(self) -> None:
         """Disconnect and end the child process."""
+        self._abandoned = False
         session, self._session = self._session, None
         if session is not None:
             await session.close()

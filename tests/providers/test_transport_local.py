@@ -93,3 +93,26 @@ async def test_weights_that_cannot_be_loaded_fail_each_call_at_once(tmp_path: Pa
     assert {(call.outcome, call.attempts) for call in calls} == {(Outcome.PROVIDER_ERROR, ())}
     assert all(call.error for call in calls)
     assert waits.seconds == []
+
+
+@needs_weights
+async def test_after_a_timeout_the_child_is_started_again() -> None:
+    """A slot goes on with an answer that nobody waits for: the next call gets a new child, not the queue."""
+    route = resolve(MODEL)
+    transport = LocalTransport(weights.find("smollm2-135m").path, "smollm2-135m")
+    long = Asked(route, chat(MODEL, "Tell a long story.", max_tokens=1500), "long", None, False)
+    short = Asked(route, chat(MODEL, "Say hello.", temperature=0, max_tokens=4), "short", None, False)
+    try:
+        await transport.start()
+        first = transport.pid
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await transport.send(long, Tape())
+        answer = await transport.send(short, Tape())
+        assert answer.output
+        assert transport.pid not in {None, first}
+        second = transport.pid
+        await transport.send(short, Tape())
+        assert transport.pid == second
+    finally:
+        await transport.close()
