@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,9 +74,11 @@ class LocalTransport:
         if asked.streamed:
             # The library drops a kept-alive connection after a stream.
             headers["Connection"] = "close"
-        self._abandoned = True
-        answer = await exchange(self._session, self._url, headers, tape, streamed=asked.streamed)
-        self._abandoned = False
+        try:
+            answer = await exchange(self._session, self._url, headers, tape, streamed=asked.streamed)
+        except asyncio.CancelledError:
+            self._abandoned = True
+            raise
         if tape.status is None and answer.outcome is Outcome.PROVIDER_ERROR:
             await self.close()
         return answer

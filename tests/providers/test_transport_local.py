@@ -107,12 +107,12 @@ async def test_after_a_timeout_the_child_is_started_again() -> None:
         first = transport.pid
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3):
-                await transport.send(long, Tape())
-        answer = await transport.send(short, Tape())
+                await transport.send(long, Tape(time.monotonic))
+        answer = await transport.send(short, Tape(time.monotonic))
         assert answer.output
         assert transport.pid not in {None, first}
         second = transport.pid
-        await transport.send(short, Tape())
+        await transport.send(short, Tape(time.monotonic))
         assert transport.pid == second
     finally:
         await transport.close()
