@@ -133,8 +133,6 @@ def _prompt(
         tools=tuple(shape.tools),
         tool_choice=shape.tool_choice,
         description=shape.description,
-        rev=getattr(companions.source, "rev", None),
-        commit=getattr(companions.source, "commit", None),
         digest=digest(answer_changing),
         place=companions.document.place(),
     )

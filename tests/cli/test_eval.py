@@ -144,3 +144,33 @@ def test_hostile_answers_are_shown_visibly(project: Path, llmctl: Invoke) -> Non
     assert result.code == 0, result.err
     assert "\x1b" not in result.out and "\u202e" not in result.out and "\x9b" not in result.out
     assert "[red]boom[/foo]" in result.out
+
+
+def test_a_revision_brings_its_model_settings(project: Path, llmctl: Invoke) -> None:
+    commit_all(project)
+    write(project, "llmctl.toml", CONFIG.replace('answer = "other"', 'answer = "changed"'))
+    document = json.loads(llmctl("eval", "-p", "route@main", "-p", "route", "-k", "hours", "--json").out)
+    assert {row["prompt"]: row["output"] for row in document["results"]} == {"route@main": "other", "route": "changed"}
+
+
+def test_a_prompt_that_only_the_revision_has(project: Path, llmctl: Invoke) -> None:
+    commit_all(project)
+    (project / "prompts/route.yaml").unlink()
+    write(project, "prompts/new.yaml", "model: fake\ntemplate: '{{ brand }} {{ ticket }}'\n")
+    write(project, "testbanks/route.yaml", BANK.replace("prompts: [route]", "prompts: [new]"))
+    document = json.loads(llmctl("eval", "route", "-p", "route@main", "--json").out)
+    assert {row["prompt"] for row in document["results"]} == {"route@main"}
+
+
+def test_keys_from_an_env_file(project: Path, llmctl: Invoke) -> None:
+    gpt = '\n[models.gpt]\nmodel = "openai/gpt-4o-mini"\napi_key_env = "ACME_KEY"\n'
+    write(project, "llmctl.toml", CONFIG + gpt)
+    write(project, "keys.env", "# keys\nexport ACME_KEY='sk-test'\n")
+    models = json.loads(llmctl("--env-file", "keys.env", "models", "list", "--json").out)["models"]
+    assert {model["name"]: model["ready"] for model in models} == {"fake": True, "echo": True, "gpt": True}
+    models = json.loads(llmctl("models", "list", "--json").out)["models"]
+    assert {model["name"]: model["ready"] for model in models} == {"fake": True, "echo": True, "gpt": False}
+    write(project, "keys.env", "this is no assignment\n")
+    result = llmctl("--env-file", "keys.env", "models", "list")
+    assert result.code == 2
+    assert "keys.env:1" in result.err

@@ -27,3 +27,10 @@ def test_a_missing_variable(project: Path, llmctl: Invoke) -> None:
     result = llmctl("try", "route", "--var", "ticket=x")
     assert result.code == 2
     assert "brand" in result.err and "--var" in result.err
+
+
+def test_a_hostile_answer_is_shown_visibly(project: Path, llmctl: Invoke) -> None:
+    result = llmctl("try", "route", "-m", "echo", "--var", "brand=x", "--var", "ticket=\x1b[2J\x9bred\u202e[bold]")
+    assert result.code == 0, result.err
+    assert not set(result.out) & {"\x1b", "\x9b", "\u202e"}
+    assert "[bold]" in result.out

@@ -105,3 +105,12 @@ def test_every_kind_of_mistake_in_one_run(tmp_path: Path, llmctl: Invoke) -> Non
     assert [one for one in expected if (one.file, one.line) not in found] == []
     places = [f"{problem['file']}:{problem['line']}" for problem in problems if problem["line"]]
     assert [place for place in places if place not in said.err] == []
+
+
+def test_a_bank_without_prompts(project: Path, llmctl: Invoke) -> None:
+    write(project, "testbanks/route.yaml", BANK.replace("prompts: [route]\n", ""))
+    result = llmctl("validate")
+    assert result.code == 2
+    assert "names no prompt" in result.err
+    assert llmctl("eval").code == 2
+    assert llmctl("eval", "route", "-p", "route").code == 0
