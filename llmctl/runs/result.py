@@ -43,7 +43,7 @@ def make_result(unit: Unit, call: Call, call_id: str, verdict: Verdict, *, cache
         outcome=call.outcome,
         passed=verdict.passed,
         score=verdict.score,
-        reason=verdict.reason,
+        reason=_reason(call, verdict),
         call_id=call_id,
         call_key=unit.call_key,
         cached=cached,
@@ -58,3 +58,8 @@ def make_result(unit: Unit, call: Call, call_id: str, verdict: Verdict, *, cache
         tags=case.tags,
         expected=written(case.expected) if case.has_expected else None,
     )
+
+
+def _reason(call: Call, verdict: Verdict) -> str:
+    """Why there is no pass: where no answer came, what the provider or the gateway said of it."""
+    return call.error if call.error and not call.outcome.evidence else verdict.reason

@@ -100,6 +100,7 @@ def test_no_evidence_ends_4_and_is_no_pass(project: Path, llmctl: Invoke) -> Non
     document = json.loads(result.out)
     assert result.code == 4
     assert [row["passed"] for row in document["results"]] == [None, None, None]
+    assert all("401" in row["reason"] for row in document["results"])
 
 
 def test_a_missing_key_names_variable_and_file(project: Path, llmctl: Invoke) -> None:
