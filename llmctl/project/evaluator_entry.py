@@ -166,7 +166,7 @@ class EvaluatorEntries:
     def _known(self, name: str, path: Path, *, key: bool) -> bool:
         if self._exists(name):
             return True
-        hint = nearest(name, self.names | NESTING) or f"There are {quoted_list(sorted(self.names | NESTING))}."
+        hint = nearest(name, self.names | NESTING) or f"Known: {quoted_list(sorted(self.names | NESTING))}."
         self._report(path, f"There is no evaluator `{name}`.", hint, key=key)
         return False
 

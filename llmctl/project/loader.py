@@ -184,7 +184,7 @@ def _unknown_names(document: Document, config: Config, prompts: frozenset[str]) 
     """Prompts and models that a bank names and the project does not have."""
     for index, name in _texts(document, "prompts"):
         if name not in prompts:
-            hint = nearest(name, prompts) or (f"There are {quoted_list(sorted(prompts))}." if prompts else None)
+            hint = nearest(name, prompts) or (f"Known: {quoted_list(sorted(prompts))}." if prompts else None)
             yield document.problem(("prompts", index), f"There is no prompt `{name}`.", hint)
     for index, name in _texts(document, "models"):
         if name not in config.models and "/" not in name:

@@ -119,7 +119,7 @@ def _resolve(text: str, what: str, folder: Path, root: Path, names: Sequence[str
     for candidate in _candidates(text, folder, root):
         if candidate in names:
             return candidate
-    hint = nearest(text, names) or (f"There are {quoted_list(names)}." if names else f"There are no {what}s yet.")
+    hint = nearest(text, names) or (f"Known: {quoted_list(names)}." if names else f"There are no {what}s yet.")
     raise UsageError(f"There is no {what} `{text}`.", hint=hint)
 
 

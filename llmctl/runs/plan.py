@@ -10,6 +10,7 @@ from llmctl.evaluators import registry
 from llmctl.evaluators.built import BuiltEvaluator
 from llmctl.project import templates
 from llmctl.project.models import Bank, Case, Config, ModelConfig, Prompt
+from llmctl.project.shape_errors import nearest
 from llmctl.providers import requests, routes
 from llmctl.providers.embeddings import Embedder
 from llmctl.providers.records import ChatRequest
@@ -182,7 +183,12 @@ class PlanBuilder:
     def _target(self, version: PromptVersion, name: str, bank: Bank) -> Target | None:
         key = (version.prompt.label, name)
         if key not in self.targets:
-            model = version.models.get(name) or ModelConfig(name=name, model=name, place=_asks(name, version, bank))
+            model = version.models.get(name) or ModelConfig(
+                name=name, model=name, place=self._asks(name, version, bank)
+            )
+            if "/" not in name and name not in version.models and (near := nearest(name, version.models)):
+                self.problems.append(Problem(f"There is no model `{name}` in llmctl.toml.", model.place, near))
+                return None
             try:
                 route = routes.resolve(model)
             except ProjectError as error:
@@ -193,6 +199,12 @@ class PlanBuilder:
                 return None
             self.targets[key] = Target(version.prompt, model, route)
         return self.targets[key]
+
+    def _asks(self, name: str, version: PromptVersion, bank: Bank) -> Place | None:
+        """The file that names a model which `llmctl.toml` does not have; None: the command line does."""
+        if name in self.selection.models:
+            return None
+        return bank.place if name in bank.models else version.prompt.place
 
     def _cross(self, target: Target, cases: Sequence[PlannedCase]) -> Iterator[Unit]:
         failures = _TemplateFailures(target.prompt)
@@ -221,7 +233,7 @@ class _TemplateFailures:
         return [
             Problem(
                 f"The prompt {self.prompt.label} cannot be rendered for the case {cases[0].id}"
-                f"{_others(len(cases) - 1)}: {message}",
+                f"{_others(len(cases) - 1)}: {message}.",
                 cases[0].place,
             )
             for message, cases in self.cases.items()
@@ -232,11 +244,6 @@ def _others(count: int) -> str:
     if count == 0:
         return ""
     return f" and {count} more {'case' if count == 1 else 'cases'}"
-
-
-def _asks(name: str, version: PromptVersion, bank: Bank) -> Place | None:
-    """The file that names a model which `llmctl.toml` does not have."""
-    return bank.place if name in bank.models else version.prompt.place
 
 
 def require_keys(targets: Sequence[Target], environ: Mapping[str, str]) -> None:

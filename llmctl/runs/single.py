@@ -52,5 +52,5 @@ def single_call(
     except templates.TemplateError as error:
         hint = "Give each variable with --var NAME=VALUE."
         raise ProjectError(
-            [Problem(f"The prompt {version.prompt.label} cannot be rendered: {error}", version.prompt.place, hint)]
+            [Problem(f"The prompt {version.prompt.label} cannot be rendered: {error}.", version.prompt.place, hint)]
         ) from None

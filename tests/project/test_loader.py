@@ -87,7 +87,7 @@ def test_a_path_counts_from_the_current_directory_too(project: Files, monkeypatc
     assert resolve_bank_name(project.config, "../../testbanks/triage.yaml") == "triage"
 
 
-@pytest.mark.parametrize(("text", "hint"), [("triag", "Did you mean `triage`?"), ("xyz", "There are `triage`, ")])
+@pytest.mark.parametrize(("text", "hint"), [("triag", "Did you mean `triage`?"), ("xyz", "Known: `triage`, ")])
 def test_an_unknown_bank_names_the_nearest(project: Files, text: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         resolve_bank_name(project.config, text)

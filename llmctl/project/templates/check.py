@@ -29,4 +29,6 @@ def _problem(prompt: Prompt, message: Message, error: TemplateError) -> Problem:
     lines = message.content.split("\n")
     if place.line is not None:
         place = dataclasses.replace(place, line=place.line + line - 1, column=None)
-    return Problem(error.message, place, excerpt=lines[line - 1] if line <= len(lines) else None)
+    return Problem(
+        f"The template cannot be read: {error.message}.", place, excerpt=lines[line - 1] if line <= len(lines) else None
+    )
