@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmctl.errors import ExitCode, ModelError
+from llmctl.errors import ExitCode, ModelError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -125,7 +125,12 @@ def _known(session: Session, plan: Plan) -> Mapping[str, KnownAnswer]:
     from llmctl.runs.reuse import known_answers
 
     history = History(session.config.store)
-    return known_answers(history, plan.units, max_age=session.config.eval.cache_max_age, now=time.time())
+    try:
+        return known_answers(history, plan.units, max_age=session.config.eval.cache_max_age, now=time.time())
+    except StoreError as error:
+        # Sending everything again unasked could cost more than waiting.
+        hint = f"{error.hint or ''} With --no-cache every call is sent, and nothing is looked up.".strip()
+        raise StoreError(error.message, hint=hint) from error
 
 
 def _tally(plan: Plan) -> Tally:
