@@ -15,6 +15,11 @@ from llmctl.safe_text import replace_surrogates
 __all__ = ["build_request", "call_key"]
 
 
+# llama.cpp would go on from what it has read of an earlier prompt. Near ties then depend on the order of the calls:
+# measured, 11 of 41 longer answers had other words at temperature 0.
+_LOCAL_OPTIONS = {"cache_prompt": False}
+
+
 def build_request(prompt: Prompt, model: ModelConfig, messages: Sequence[Mapping[str, object]]) -> ChatRequest:
     """The request for one case: the prompt's parameters, then the model's over them, then what the model drops.
 
@@ -30,7 +35,7 @@ def build_request(prompt: Prompt, model: ModelConfig, messages: Sequence[Mapping
         tools=tuple(_clean(tool) for tool in prompt.tools),
         tool_choice=_clean(prompt.tool_choice),
         response_format=_response_format(prompt),
-        options=_clean(model.options),
+        options=_clean({**_LOCAL_OPTIONS, **model.options} if model.model.startswith("local/") else model.options),
     )
 
 

@@ -99,3 +99,12 @@ def test_each_repeat_and_each_weights_has_its_own_key() -> None:
     route = resolve(MODEL)
     keys = {call_key(route, BASE, 1), call_key(route, BASE, 2), call_key(replace(route, identity="ab12"), BASE, 1)}
     assert len(keys) == 3
+
+
+def test_the_local_model_reads_every_prompt_afresh() -> None:
+    local = ModelConfig("small", "local/smollm2-135m")
+    prompt = Prompt("p", Path("p.yaml"), ())
+    assert build_request(prompt, local, ()).options == {"cache_prompt": False}
+    wished = replace(local, options={"cache_prompt": True})
+    assert build_request(prompt, wished, ()).options == {"cache_prompt": True}
+    assert build_request(prompt, replace(local, model="openai/gpt-4o"), ()).options == {}
