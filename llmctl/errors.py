@@ -7,6 +7,7 @@
     │   ├── CredentialError   4    a model needs a key that is not in the environment
     │   ├── StoreError        4    the DuckDB file or a journal cannot be read or written
     │   └── ModelError        4    the local model or the embedding model cannot be started
+    │       └── MissingWeightsError 4  its weights are not on this machine, and can be pulled
     └── StoppedError          5    a budget or a policy ended the run; what was done is kept
 
     EvaluatorError                 one evaluator could not judge one output: a row without a verdict
@@ -25,6 +26,7 @@ __all__ = [
     "EvaluatorError",
     "ExitCode",
     "LlmctlError",
+    "MissingWeightsError",
     "ModelError",
     "Place",
     "Problem",
@@ -130,6 +132,14 @@ class StoreError(UnfinishedError):
 
 class ModelError(UnfinishedError):
     """A model that runs on this machine cannot be found or started."""
+
+
+class MissingWeightsError(ModelError):
+    """The weights of a model that llmctl can download are not on this machine."""
+
+    def __init__(self, model: str, message: str) -> None:
+        super().__init__(message, hint="Run: llmctl models pull")
+        self.model = model
 
 
 class StoppedError(LlmctlError):

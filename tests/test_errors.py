@@ -30,7 +30,7 @@ def test_exit_codes(error: type[LlmctlError], code: int) -> None:
 def test_every_error_has_an_exit_code_from_the_table() -> None:
     raised = [value for name in errors.__all__ if isinstance(value := getattr(errors, name), type)]
     ending = [kind for kind in raised if issubclass(kind, LlmctlError)]
-    assert len(ending) == 8
+    assert len(ending) == 9
     assert all(isinstance(kind.exit_code, ExitCode) for kind in ending)
     assert not issubclass(errors.EvaluatorError, LlmctlError)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmctl.errors import ExitCode, ModelError, StoreError
+from llmctl.errors import ExitCode, MissingWeightsError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -181,20 +181,20 @@ def _plan(session: Session, selection: Selection) -> Plan:
 
     try:
         return make_plan(session.config, selection, session.environ)
-    except ModelError as error:
+    except MissingWeightsError as error:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise
         _offer_weights(error)
         return make_plan(session.config, selection, session.environ)
 
 
-def _offer_weights(error: ModelError) -> None:
+def _offer_weights(error: MissingWeightsError) -> None:
     from llmctl.cli.models import pull
 
     typer.echo(error.message, err=True)
     if not typer.confirm("Download it now (93 MB)?", default=True, err=True):
         raise error
-    pull()
+    pull(error.model)
 
 
 def _show(run: Run, tally: Tally, outcome: RunOutcome, outputs: Sequence[Path], *, as_json: bool) -> RunReport:

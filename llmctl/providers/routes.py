@@ -182,7 +182,9 @@ _HINTS = {
 
 def _local(model: ModelConfig, name: str) -> Route:
     from llmctl.providers.local import weights
+    from llmctl.providers.local.server import require_package
 
+    require_package()
     found = weights.find(name)
     return Route(
         model,

@@ -64,6 +64,9 @@ def _check(config: Config, environ: Mapping[str, str], problems: Sequence[Proble
         if not bank.prompts:
             builder.problems.append(names_no_prompt(bank))
     builder.problems += builder.warnings
+    builder.problems += (
+        Problem(missing.message, None, missing.hint, severity=Severity.WARNING) for missing in builder.missing.values()
+    )
     builder.problems += _unenforced(builder.targets.values())
     reached = [target.route for target in builder.targets.values()]
     builder.problems += [_warning(text, None) for text in routes.ignored_variables(reached, environ)]

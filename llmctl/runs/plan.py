@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from llmctl.errors import CredentialError, Place, Problem, ProjectError, Severity, UsageError
+from llmctl.errors import CredentialError, ModelError, Place, Problem, ProjectError, Severity, UsageError
 from llmctl.evaluators import registry
 from llmctl.evaluators.built import BuiltEvaluator
 from llmctl.project import templates
@@ -108,6 +108,8 @@ class PlanBuilder:
         self.cases: list[PlannedCase] = []
         self.units: list[Unit] = []
         self.warnings: dict[Problem, None] = {}
+        self.missing: dict[str, ModelError] = {}
+        """Models of this machine that are not there yet, by what is said of them."""
 
     def add(self, run: BankRun) -> None:
         """Cross one bank's selected cases with its targets."""
@@ -130,6 +132,8 @@ class PlanBuilder:
         errors = [problem for problem in self.problems if problem.severity is Severity.ERROR]
         if errors:
             raise ProjectError(self.problems)
+        for missing in self.missing.values():
+            raise missing
         if not self.units:
             raise UsageError(
                 "No case is selected.", hint="Look at -t, -k and the banks named; `llmctl validate` counts the cases."
@@ -191,6 +195,9 @@ class PlanBuilder:
                 return None
             try:
                 route = routes.resolve(model)
+            except ModelError as error:
+                self.missing.setdefault(error.message, error)
+                return None
             except ProjectError as error:
                 self.problems += error.problems
                 return None

