@@ -50,7 +50,7 @@ def _summary(checked: Checked) -> str:
         [_count(len(checked.prompts), "prompt"), _count(len(checked.cases), "bank"), _count(cases, "case")]
     )
     if checked.errors or checked.warnings:
-        return f"{counted}: {len(checked.errors)} errors, {len(checked.warnings)} warnings."
+        return f"{counted}: {_count(len(checked.errors), 'error')}, {_count(len(checked.warnings), 'warning')}."
     return f"{counted}: all good."
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -67,5 +68,15 @@ def test_nothing_is_left_behind(project: Path, tmp_path: Path, number: int) -> N
 def left_behind(scratch: Path) -> list[str]:
     """Sockets in the scratch folder, and processes that work in it."""
     sockets = [str(path) for path in scratch.rglob("*") if path.is_socket()]
-    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
-    return sockets + [line for line in listed.splitlines() if str(scratch) in line]
+    return sockets + [line for line in command_lines() if str(scratch) in line]
+
+
+def command_lines() -> list[str]:
+    """Of every process, from /proc where there is one: `ps` is not on every machine."""
+    if not Path("/proc/self/cmdline").exists():
+        return subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    lines = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            lines.append(file.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return lines
