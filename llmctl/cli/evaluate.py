@@ -115,6 +115,8 @@ def evaluate(
     tally = _tally(plan)
     outcome = _execute(run, tally)
     report = _show(run, tally, outcome, output or [], as_json=as_json)
+    if outcome.warning:
+        stderr().print(outcome.warning, style="yellow", soft_wrap=True)
     _import(session)
     raise typer.Exit(_exit_code(report, outcome, session.config.gate.max_missing, strict=strict))
 

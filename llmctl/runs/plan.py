@@ -91,9 +91,9 @@ def make_plan(config: Config, selection: Selection, environ: Mapping[str, str]) 
     return builder.finish(environ)
 
 
-def embedder_of(config: Config) -> Embedder:
-    """The project's embedding model; nothing is started yet."""
-    return Embedder(config.semantic.model, config.store / "embeddings.sqlite")
+def embedder_of(config: Config, *, offline: bool = False) -> Embedder:
+    """The project's embedding model; nothing is started yet. `offline`: its weights are never asked of the hub."""
+    return Embedder(config.semantic.model, config.store / "embeddings.sqlite", offline=offline)
 
 
 class PlanBuilder:

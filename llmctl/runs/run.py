@@ -32,6 +32,8 @@ class RunOutcome:
 
     end: EndEvent
     signal: ExitCode | None = None
+    warning: str | None = None
+    """What the user should know of the run beside its results."""
 
 
 def journal_path(store: Path, run_id: str) -> Path:
@@ -51,6 +53,7 @@ class Run:
     head: RunEvent = field(init=False)
     _done: int = 0
     _signal: ExitCode | None = None
+    _warning: str | None = None
 
     def __post_init__(self) -> None:
         self.head = run_head(self.plan, self.options)
@@ -96,7 +99,7 @@ class Run:
             finally:
                 end = EndEvent(status, time.time(), self._done, error)
                 await journal.write(end)
-        return RunOutcome(end, self._signal)
+        return RunOutcome(end, self._signal, self._warning)
 
     async def _work(self, journal: JournalWriter, on_result: Callable[[ResultEvent], None], stop: Stop) -> None:
         def count(result: ResultEvent) -> None:
@@ -116,6 +119,7 @@ class Run:
                 known=self.known,
             )
             await executor.run(self.plan.units)
+            self._warning = embedder.warning if embedder else None
 
     def _gateway(self) -> Gateway:
         settings = GatewaySettings(
@@ -129,7 +133,7 @@ class Run:
         if not self.plan.embeds:
             yield None
             return
-        async with embedder_of(self.plan.config) as embedder:
+        async with embedder_of(self.plan.config, offline=self.options.offline) as embedder:
             warm_up = asyncio.create_task(_warm_up(embedder, self.plan))
             try:
                 yield embedder
