@@ -23,19 +23,23 @@ def init(
     model: Annotated[
         str, typer.Option("--model", metavar="M", help="The model that the project starts with.")
     ] = _STARTER_MODEL,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Write a small project that works at once: llmctl.toml, a prompt and a test bank.
 
     It uses the local model, which needs no network and no key; --model names another (openai/gpt-4o-mini).
     No file that exists is changed.
     """
-    from llmctl.cli.screen import stdout
+    from llmctl.cli.screen import print_json, stdout
 
     if not model.strip() or any(character in model for character in '"\\\n'):
         raise UsageError(f'"{model}" is not the name of a model.', hint="Write it as in --model openai/gpt-4o-mini.")
     if (directory / "llmctl.toml").exists():
         raise UsageError(f"{directory / 'llmctl.toml'} exists: this is a project already.")
     written = [*_write_files(directory, model), *_write_schemas(directory)]
+    if as_json:
+        print_json({"schema": "llmctl/init/1", "written": [str(path) for path in written]})
+        return
     console = stdout()
     for path in written:
         console.print(f"wrote {path}", soft_wrap=True)

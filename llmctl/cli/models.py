@@ -25,17 +25,21 @@ DEFAULT_LOCAL_MODEL = "smollm2-135m"
 @app.command("pull")
 def pull(
     name: Annotated[str, typer.Argument(help="Name of the local model, as in local/NAME.")] = DEFAULT_LOCAL_MODEL,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Download the weights of a local model into your cache, checked by hash.
 
     Does nothing where they are there already.
     """
-    from llmctl.cli.screen import stderr
+    from llmctl.cli.screen import print_json, stderr
     from llmctl.providers.local import weights
 
     console = stderr()
     model = weights.pull(name.removeprefix("local/"), lambda text: console.print(text, soft_wrap=True))
-    console.print(f"local/{model.name} is ready.", style="green")
+    if as_json:
+        print_json({"schema": "llmctl/pull/1", "name": model.name, "path": str(model.path), "sha256": model.sha256})
+    else:
+        console.print(f"local/{model.name} is ready.", style="green")
 
 
 @app.command("list")

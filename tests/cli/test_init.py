@@ -39,3 +39,10 @@ def test_other_files_are_kept(tmp_path: Path, llmctl: Invoke) -> None:
     write(tmp_path, ".gitignore", "mine\n")
     assert llmctl("init").code == 0
     assert (tmp_path / ".gitignore").read_text(encoding="utf-8") == "mine\n"
+
+
+def test_what_was_written_as_json(tmp_path: Path, llmctl: Invoke) -> None:
+    document = json.loads(llmctl("init", "demo", "--json").out)
+    assert document["schema"] == "llmctl/init/1"
+    assert str(Path("demo", "llmctl.toml")) in document["written"]
+    assert all(Path(path).is_file() for path in document["written"])
