@@ -124,7 +124,8 @@ def test_a_number_of_a_parameter_is_a_number_however_it_was_written(files: Files
 
 
 def test_a_tool_may_have_an_argument_called_api_key(files: Files) -> None:
-    files.prompt("template: x\ntools: [{type: function, function: {parameters: {api_key: text}}}]")
+    prompt = files.prompt("template: x\ntools: [{type: function, function: {parameters: {api_key: text}}}]")
+    assert prompt.tools == ({"type": "function", "function": {"parameters": {"api_key": "text"}}},)
 
 
 def test_a_bare_model_near_a_configured_one_is_only_a_warning(files: Files) -> None:

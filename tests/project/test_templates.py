@@ -17,7 +17,6 @@ from llmctl.project.models import Message, PlaceholderMessage, Prompt
 from llmctl.project.templates import (
     TemplateError,
     compile_template,
-    prompt_required,
     prompt_variables,
     render_messages,
 )
@@ -246,7 +245,6 @@ def test_messages_are_rendered_in_order() -> None:
         {"role": "user", "content": "why?"},
     )
     assert prompt_variables(prompt) == {"brand", "history", "q"}
-    assert prompt_required(prompt) == {"brand", "q"}
 
 
 @pytest.mark.parametrize("variables", [{}, {"history": None}, {"history": ""}, {"history": []}, {"history": "[]"}])

@@ -5,7 +5,6 @@ from llmctl.project.templates.render import (
     Template,
     TemplateError,
     compile_template,
-    prompt_required,
     prompt_variables,
     render_messages,
 )
@@ -14,7 +13,6 @@ __all__ = [
     "Template",
     "TemplateError",
     "compile_template",
-    "prompt_required",
     "prompt_variables",
     "render_messages",
     "template_problems",

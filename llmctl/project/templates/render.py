@@ -28,7 +28,6 @@ __all__ = [
     "Template",
     "TemplateError",
     "compile_template",
-    "prompt_required",
     "prompt_variables",
     "render_messages",
 ]
@@ -146,30 +145,15 @@ def prompt_variables(prompt: Prompt) -> frozenset[str]:
     Raises:
         TemplateError: with `message_index`, a template that cannot be compiled.
     """
-    return frozenset().union(*(_used(prompt, index).variables for index in range(len(prompt.messages))))
+    return frozenset().union(*(_used(prompt, index) for index in range(len(prompt.messages))))
 
 
-def prompt_required(prompt: Prompt) -> frozenset[str]:
-    """Everything that a case must have for this prompt; a placeholder is never required.
-
-    Raises:
-        TemplateError: with `message_index`, a template that cannot be compiled.
-    """
-    return frozenset().union(*(_used(prompt, index).required for index in range(len(prompt.messages))))
-
-
-@dataclass(frozen=True, slots=True)
-class _Used:
-    variables: frozenset[str]
-    required: frozenset[str] = frozenset()
-
-
-def _used(prompt: Prompt, index: int) -> Template | _Used:
+def _used(prompt: Prompt, index: int) -> frozenset[str]:
     message = prompt.messages[index]
     if isinstance(message, PlaceholderMessage):
-        return _Used(frozenset({message.name}))
+        return frozenset({message.name})
     try:
-        return compile_template(message.content)
+        return compile_template(message.content).variables
     except TemplateError as error:
         raise TemplateError(error.message, error.line, message_index=index) from None
 
