@@ -28,6 +28,7 @@ from llmctl.runs.records import (
     CaseEvent,
     EndEvent,
     Event,
+    PlanEvent,
     PromptEvent,
     ResultEvent,
     RunEvent,
@@ -45,6 +46,7 @@ _TYPES: dict[str, type] = {
     "target": TargetEvent,
     "bank": BankEvent,
     "case": CaseEvent,
+    "plan": PlanEvent,
     "call": CallEvent,
     "result": ResultEvent,
     "end": EndEvent,
@@ -130,7 +132,7 @@ def _free_data(event: Event) -> object:
         case PromptEvent():
             return event.source
         case TargetEvent():
-            return event.params
+            return (event.params, event.config)
         case CaseEvent():
             return (event.vars, event.expected, event.evaluators)
         case CallEvent():

@@ -5,6 +5,7 @@ prompt   each prompt version as it was used
 target   each prompt x model, resolved
 bank     each bank
 case     each planned case, with all that its evaluators read
+plan     once, after the cases: how many results they make
 call     each call, as soon as it is answered
 result   each (target, case, repeat), as soon as it is scored
 end      once, last; a journal without it belongs to a run that is going on or was killed
@@ -27,11 +28,14 @@ __all__ = [
     "EndEvent",
     "Event",
     "MetricScore",
+    "PlanEvent",
+    "PlannedTarget",
     "PromptEvent",
     "ResultEvent",
     "RunEvent",
     "RunStatus",
     "TargetEvent",
+    "TargetName",
 ]
 
 
@@ -53,8 +57,8 @@ class RunEvent:
     started_at: float
     command: str
     """The command line."""
-    planned: int
-    """How many results the plan holds."""
+    planned: int = 0
+    """How many results the plan holds; 0 where a `PlanEvent` says it."""
     label: str | None = None
     commit: str | None = None
     branch: str | None = None
@@ -99,6 +103,17 @@ class TargetEvent:
     price_input: float | None = None
     """USD per million tokens; None: unknown."""
     price_output: float | None = None
+    config: Mapping[str, object] = field(default_factory=dict)
+    """The model's settings, from which the target can be made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetName:
+    """Names a target within a run."""
+
+    prompt: str
+    """The prompt's label."""
+    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +123,8 @@ class BankEvent:
     name: str
     path: str
     digest: str
+    targets: tuple[TargetName, ...] = ()
+    """What its cases are run on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +145,30 @@ class CaseEvent:
     """The evaluators' configuration, as data."""
     digest: str = ""
     """Changes when the case's variables, expected answer or evaluators change."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTarget:
+    """How many results one target makes of one bank."""
+
+    bank: str
+    prompt: str
+    """The prompt's label."""
+    model: str
+    planned: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEvent:
+    """What the plan holds; in the journal after the last case and before the first call."""
+
+    planned: int
+    """How many results."""
+    cases: int
+    repeat: int = 1
+    targets: tuple[PlannedTarget, ...] = ()
+    tags: Mapping[str, int] = field(default_factory=dict)
+    """Results by tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +211,10 @@ class ResultEvent:
     tags: tuple[str, ...] = ()
     expected: str | None = None
     """The expected answer as text, for people."""
+    case_number: int | None = None
+    """The case's position in the plan, from 0."""
+    group: str | None = None
+    must_pass: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,4 +228,4 @@ class EndEvent:
     error: str | None = None
 
 
-Event = RunEvent | PromptEvent | TargetEvent | BankEvent | CaseEvent | CallEvent | ResultEvent | EndEvent
+Event = RunEvent | PromptEvent | TargetEvent | BankEvent | CaseEvent | PlanEvent | CallEvent | ResultEvent | EndEvent

@@ -18,11 +18,14 @@ from llmctl.runs.records import (
     CaseEvent,
     EndEvent,
     Event,
+    PlanEvent,
+    PlannedTarget,
     PromptEvent,
     ResultEvent,
     RunEvent,
     RunStatus,
     TargetEvent,
+    TargetName,
 )
 
 __all__ = [
@@ -35,6 +38,7 @@ __all__ = [
     "columns",
     "end_of",
     "head_of",
+    "plan_of",
     "prompt_of",
     "result_of",
     "rows_of",
@@ -102,13 +106,24 @@ def prompt_of(row: Row) -> PromptEvent:
 def target_of(row: Row) -> TargetEvent:
     """From `columns(TargetEvent)`."""
     values = _named(TargetEvent, row)
-    _decode(values, "params")
+    _decode(values, "params", "config")
     return TargetEvent(**values)
 
 
 def bank_of(row: Row) -> BankEvent:
     """From `columns(BankEvent)`."""
-    return BankEvent(*row)
+    values = _named(BankEvent, row)
+    _decode(values, "targets")
+    values["targets"] = tuple(TargetName(**target) for target in values["targets"])
+    return BankEvent(**values)
+
+
+def plan_of(row: Row) -> PlanEvent:
+    """From `columns(PlanEvent)`."""
+    values = _named(PlanEvent, row)
+    _decode(values, "targets", "tags")
+    values["targets"] = tuple(PlannedTarget(**target) for target in values["targets"])
+    return PlanEvent(**values)
 
 
 def case_of(row: Row) -> CaseEvent:
@@ -216,11 +231,16 @@ def _target(event: TargetEvent) -> Row:
         _json(event.params),
         event.price_input,
         event.price_output,
+        _json(event.config),
     )
 
 
 def _bank(event: BankEvent) -> Row:
-    return (event.name, event.path, event.digest)
+    return (event.name, event.path, event.digest, _json(event.targets))
+
+
+def _plan(event: PlanEvent) -> Row:
+    return (event.planned, event.cases, event.repeat, _json(event.targets), _json(event.tags))
 
 
 def _case(event: CaseEvent) -> Row:
@@ -247,6 +267,7 @@ _SINGLE: dict[type, tuple[str, Callable[[Any], Row]]] = {
     TargetEvent: ("target_rows", _target),
     BankEvent: ("bank_rows", _bank),
     CaseEvent: ("case_rows", _case),
+    PlanEvent: ("plan_rows", _plan),
 }
 
 
@@ -329,4 +350,7 @@ def _result(event: ResultEvent) -> Row:
         event.cost_usd,
         event.tags,
         event.expected,
+        event.case_number,
+        event.group,
+        event.must_pass,
     )

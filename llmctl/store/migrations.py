@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from llmctl.store.schema import TABLES, VIEWS
+from llmctl.store.schema import ADDED_COLUMNS, TABLES, VIEWS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -25,7 +25,13 @@ def m002_views(con: DuckDBPyConnection) -> None:
         con.execute(view)
 
 
-MIGRATIONS: tuple[Callable[[DuckDBPyConnection], None], ...] = (m001_tables, m002_views)
+def m003_plans(con: DuckDBPyConnection) -> None:
+    """The plan of a run, and what a result says of its case; a new file has all of it already."""
+    for change in (*ADDED_COLUMNS, *(table for table in TABLES if "plan_rows" in table), *VIEWS):
+        con.execute(change)
+
+
+MIGRATIONS: tuple[Callable[[DuckDBPyConnection], None], ...] = (m001_tables, m002_views, m003_plans)
 
 
 def schema_version(con: DuckDBPyConnection) -> int:

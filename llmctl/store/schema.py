@@ -7,7 +7,7 @@ from Python without another package). Free data is JSON text.
 
 from __future__ import annotations
 
-__all__ = ["EVENT_TABLES", "TABLES", "VIEWS"]
+__all__ = ["ADDED_COLUMNS", "EVENT_TABLES", "TABLES", "VIEWS"]
 
 TABLES = (
     """
@@ -40,11 +40,17 @@ TABLES = (
     CREATE TABLE target_rows (
         run_id VARCHAR NOT NULL, position BIGINT NOT NULL, prompt VARCHAR, prompt_name VARCHAR, model VARCHAR,
         resolved_model VARCHAR, transport VARCHAR, endpoint VARCHAR, params VARCHAR, price_input DOUBLE,
-        price_output DOUBLE
+        price_output DOUBLE, config VARCHAR DEFAULT '{}'
     )""",
     """
     CREATE TABLE bank_rows (
-        run_id VARCHAR NOT NULL, position BIGINT NOT NULL, name VARCHAR, path VARCHAR, digest VARCHAR
+        run_id VARCHAR NOT NULL, position BIGINT NOT NULL, name VARCHAR, path VARCHAR, digest VARCHAR,
+        targets VARCHAR DEFAULT '[]'
+    )""",
+    """
+    CREATE TABLE IF NOT EXISTS plan_rows (
+        run_id VARCHAR NOT NULL, position BIGINT NOT NULL, planned BIGINT, cases BIGINT, repeat BIGINT, targets VARCHAR,
+        tags VARCHAR
     )""",
     """
     CREATE TABLE case_rows (
@@ -70,7 +76,8 @@ TABLES = (
         run_id VARCHAR NOT NULL, position BIGINT NOT NULL, bank VARCHAR, case_id VARCHAR, prompt VARCHAR,
         model VARCHAR, repeat BIGINT, outcome VARCHAR, passed BOOLEAN, score DOUBLE, reason VARCHAR, call_id VARCHAR,
         call_key VARCHAR, cached BOOLEAN, output VARCHAR, finish_reason VARCHAR, latency_ms DOUBLE, ttft_ms DOUBLE,
-        input_tokens BIGINT, output_tokens BIGINT, cost_usd DOUBLE, tags VARCHAR[], expected VARCHAR
+        input_tokens BIGINT, output_tokens BIGINT, cost_usd DOUBLE, tags VARCHAR[], expected VARCHAR,
+        case_number BIGINT, "group" VARCHAR, must_pass BOOLEAN DEFAULT false
     )""",
     """
     CREATE TABLE score_rows (
@@ -87,12 +94,23 @@ EVENT_TABLES = (
     "target_rows",
     "bank_rows",
     "case_rows",
+    "plan_rows",
     "call_rows",
     "attempt_rows",
     "result_rows",
     "score_rows",
 )
 """The tables whose rows come from a journal's lines, and go when the journal is replaced."""
+
+
+ADDED_COLUMNS = (
+    "ALTER TABLE target_rows ADD COLUMN IF NOT EXISTS config VARCHAR DEFAULT '{}'",
+    "ALTER TABLE bank_rows ADD COLUMN IF NOT EXISTS targets VARCHAR DEFAULT '[]'",
+    "ALTER TABLE result_rows ADD COLUMN IF NOT EXISTS case_number BIGINT",
+    'ALTER TABLE result_rows ADD COLUMN IF NOT EXISTS "group" VARCHAR',
+    "ALTER TABLE result_rows ADD COLUMN IF NOT EXISTS must_pass BOOLEAN DEFAULT false",
+)
+"""What a file of the first schema lacks, in the order in which the tables above have it."""
 
 
 def _timestamp(column: str) -> str:
@@ -118,12 +136,14 @@ VIEWS = (
         FROM call_rows GROUP BY run_id
     ), aimed AS (
         SELECT run_id, count(*) AS targets FROM target_rows GROUP BY run_id
+    ), plans AS (
+        SELECT run_id, max_by(planned, position) AS planned FROM plan_rows GROUP BY run_id
     )
     SELECT j.run_id, h.label, coalesce(h.command, '') AS command,
         CASE WHEN e.position > coalesce(h.position, -1) THEN e.status ELSE 'unfinished' END AS status,
         {_timestamp("coalesce(h.started_at, j.named_at)")} AS started_at,
         CASE WHEN e.position > coalesce(h.position, -1) THEN {_timestamp("e.ended_at")} END AS ended_at,
-        h."commit", h.branch, h.dirty, coalesce(h.planned, 0) AS planned,
+        h."commit", h.branch, h.dirty, coalesce(p.planned, h.planned, 0) AS planned,
         coalesce(c.done, 0) AS done, coalesce(c.passed, 0) AS passed, coalesce(c.failed, 0) AS failed,
         coalesce(c.errors, 0) AS errors, coalesce(c.cached, 0) AS cached, coalesce(t.targets, 0) AS targets,
         coalesce(s.calls, 0) AS calls, coalesce(s.unpriced_calls, 0) AS unpriced_calls,
@@ -134,12 +154,13 @@ VIEWS = (
         j.damage AS damaged_lines, h.llmctl_version, h.python_version, h.versions, h.options
     FROM journal_rows j
     LEFT JOIN heads h USING (run_id) LEFT JOIN ends e USING (run_id) LEFT JOIN counted c USING (run_id)
-    LEFT JOIN spent s USING (run_id) LEFT JOIN aimed t USING (run_id)""",
+    LEFT JOIN spent s USING (run_id) LEFT JOIN aimed t USING (run_id) LEFT JOIN plans p USING (run_id)""",
     """
     CREATE OR REPLACE VIEW results AS
     SELECT r.run_id, r.bank, r.case_id, r.prompt, p.prompt_name, r.model, r.repeat, r.outcome, r.passed, r.score,
         r.reason, r.output, r.expected, r.tags, r.latency_ms, r.ttft_ms, r.input_tokens, r.output_tokens, r.cost_usd,
-        r.cached, r.finish_reason, r.call_id, r.call_key, r.position
+        r.cached, r.finish_reason, r.call_id, r.call_key, r.case_number, r."group", r.must_pass,
+        r.position
     FROM result_rows r
     LEFT JOIN (SELECT run_id, label AS prompt, any_value(name) AS prompt_name FROM prompt_rows GROUP BY ALL) p
         USING (run_id, prompt)""",

@@ -20,11 +20,14 @@ from llmctl.runs.records import (
     EndEvent,
     Event,
     MetricScore,
+    PlanEvent,
+    PlannedTarget,
     PromptEvent,
     ResultEvent,
     RunEvent,
     RunStatus,
     TargetEvent,
+    TargetName,
 )
 
 RUN_ID = "1m83z0000abcd"
@@ -89,12 +92,17 @@ def case(number: int) -> CaseEvent:
 
 PROMPT = PromptEvent("triage", "triage@main", "d1", rev="main", commit="abc", source={"params": {"temperature": 0}})
 TARGET = TargetEvent("triage@main", "triage", "small", "local/x", "local", "socket", {"max_tokens": 8}, 0.15, None)
-BANK = BankEvent("triage", "testbanks/triage.yaml", "d2")
+BANK = BankEvent("triage", "testbanks/triage.yaml", "d2", (TargetName("triage@main", "small"),))
+
+
+def plan(results: int = 4) -> PlanEvent:
+    return PlanEvent(results, results, targets=(PlannedTarget("triage", "triage@main", "small", results),))
 
 
 def whole_run(run_id: str = RUN_ID, results: int = 4, label: str | None = None) -> list[Event]:
     """A finished run in which every second result failed and every fourth has no evidence."""
-    events: list[Event] = [run(run_id, label, results), PROMPT, TARGET, BANK, *map(case, range(results))]
+    events: list[Event] = [run(run_id, label, 0), PROMPT, TARGET, BANK, *map(case, range(results))]
+    events.append(plan(results))
     for number in range(results):
         events.append(call(number, f"{run_id}.{number}"))
         passed = None if number % 4 == 3 else number % 2 == 0
@@ -168,11 +176,17 @@ def any_of(kind: type) -> st.SearchStrategy[Any]:
     return st.builds(kind, **{field.name: _BY_ANNOTATION[str(field.type)] for field in dataclasses.fields(kind)})
 
 
+_BY_ANNOTATION["Mapping[str, int]"] = st.dictionaries(st.text(), counts, max_size=3)
+_BY_ANNOTATION["tuple[TargetName, ...]"] = _many(any_of(TargetName))
+_BY_ANNOTATION["tuple[PlannedTarget, ...]"] = _many(any_of(PlannedTarget))
 _BY_ANNOTATION["Usage"] = any_of(Usage)
 _BY_ANNOTATION["tuple[Attempt, ...]"] = _many(any_of(Attempt))
 _BY_ANNOTATION["tuple[MetricScore, ...]"] = _many(any_of(MetricScore))
 _BY_ANNOTATION["Call"] = any_of(Call)
 
 events = st.one_of(
-    *map(any_of, (RunEvent, PromptEvent, TargetEvent, BankEvent, CaseEvent, CallEvent, ResultEvent, EndEvent))
+    *map(
+        any_of,
+        (RunEvent, PromptEvent, TargetEvent, BankEvent, CaseEvent, PlanEvent, CallEvent, ResultEvent, EndEvent),
+    )
 )

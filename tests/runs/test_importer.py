@@ -74,6 +74,7 @@ def test_every_line_is_imported(tmp_path: Path) -> None:
         "target_rows": 1,
         "bank_rows": 1,
         "case_rows": 4,
+        "plan_rows": 1,
         "call_rows": 4,
         "attempt_rows": 8,
         "result_rows": 4,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import struct
 import threading
@@ -14,7 +15,7 @@ from llmctl.store.append import append_rows
 from llmctl.store.database import BusyError, CorruptError, NewerError, OlderError, open_database, quarantine
 from llmctl.store.layout import Layout, private_directory
 from llmctl.store.migrations import MIGRATIONS, schema_version
-from llmctl.store.schema import EVENT_TABLES
+from llmctl.store.schema import ADDED_COLUMNS, EVENT_TABLES
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_threads_of_one_process_take_turns(layout: Layout) -> None:
         with open_database(layout, read_only=False) as con:
             writing.set()
             assert done.wait(10)
-            append_rows(con, "bank_rows", [("r", 0, "b", "p", "d")])
+            append_rows(con, "bank_rows", [("r", 0, "b", "p", "d", "[]")])
 
     thread = threading.Thread(target=write)
     thread.start()
@@ -89,13 +90,18 @@ def _checksum(block: bytes) -> int:
 
 def test_an_older_schema_is_brought_up_to_date_by_a_writer_only(layout: Layout) -> None:
     with open_database(layout, read_only=False) as con:
-        con.execute(f"DELETE FROM migrations WHERE number = {len(MIGRATIONS)}")
+        columns = con.execute("DESCRIBE result_rows").fetchall()
+        con.execute("DELETE FROM migrations WHERE number > 2")
         con.execute("DROP VIEW runs")
+        con.execute("DROP TABLE plan_rows")
+        for change in ADDED_COLUMNS:
+            con.execute(re.sub(r"ADD COLUMN IF NOT EXISTS (\S+) .*", r"DROP COLUMN \1", change))
     with pytest.raises(OlderError), open_database(layout, read_only=True):
         pass
     with open_database(layout, read_only=False) as con:
         assert schema_version(con) == len(MIGRATIONS)
         assert con.execute("SELECT count(*) FROM runs").fetchall() == [(0,)]
+        assert con.execute("DESCRIBE result_rows").fetchall() == columns
 
 
 def test_migrations_are_recorded_by_name(layout: Layout) -> None:
@@ -168,11 +174,11 @@ def test_a_path_with_quotes_works(tmp_path: Path) -> None:
 def test_rows_are_part_of_the_transaction(layout: Layout) -> None:
     with open_database(layout, read_only=False) as con:
         con.begin()
-        append_rows(con, "bank_rows", [("r", 0, "b\x00", "p", None)] * 3000)
+        append_rows(con, "bank_rows", [("r", 0, "b\x00", "p", None, "[]")] * 3000)
         con.rollback()
         assert con.execute("SELECT count(*) FROM bank_rows").fetchall() == [(0,)]
         con.begin()
-        append_rows(con, "bank_rows", [("r", 0, "b\x00", "p", None)] * 3000)
+        append_rows(con, "bank_rows", [("r", 0, "b\x00", "p", None, "[]")] * 3000)
         con.commit()
         assert con.execute("SELECT DISTINCT name, digest FROM bank_rows").fetchall() == [("b\x00", None)]
         assert con.execute("SELECT count(*) FROM bank_rows").fetchall() == [(3000,)]
@@ -180,7 +186,7 @@ def test_rows_are_part_of_the_transaction(layout: Layout) -> None:
 
 def test_a_value_that_does_not_fit_is_an_error(layout: Layout) -> None:
     with open_database(layout, read_only=False) as con, pytest.raises(duckdb.Error):
-        append_rows(con, "bank_rows", [("r", "no number", "b", "p", "d")])
+        append_rows(con, "bank_rows", [("r", "no number", "b", "p", "d", "[]")])
 
 
 def test_the_store_is_not_for_git(layout: Layout) -> None:
