@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
+import io
+from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
 
-from llmctl.errors import Place, Problem, Severity
-from llmctl.project.case_draft import CaseDraft, CaseKeysShape, CaseShape, case_id, case_of, draft_of, merge
+from llmctl.canonical import digest
+from llmctl.errors import Place, Problem
+from llmctl.project.case_checks import CaseIds, Unscored
+from llmctl.project.case_draft import CaseDraft, CaseKeysShape, CaseShape, case_of, draft_of, merge
+from llmctl.project.case_stream import CaseStream
 from llmctl.project.evaluator_entry import EvaluatorEntries
 from llmctl.project.gate_rules import GateShape, gate_rules
-from llmctl.project.includes import IncludeShape, included_drafts
-from llmctl.project.models import Bank, Case, EvaluatorSpec
-from llmctl.project.references import NamedFile
+from llmctl.project.includes import Include, IncludeShape, include_of
+from llmctl.project.models import Bank
+from llmctl.project.problem_list import has_errors
+from llmctl.project.references import ReadFile, text_digest
 from llmctl.project.shape_errors import check_parts, check_value
 from llmctl.project.shapes import Fraction, Items, Maybe, Shape, Text, TextList
 from llmctl.project.syntax.document import EMPTY, Document
@@ -40,7 +47,10 @@ class BankShape(Shape):
 
 
 def bank_of(name: str, raw: bytes, entries: EvaluatorEntries) -> Bank | None:
-    """The bank of the file that `entries` reads, or None with every mistake added to the problems of `entries`."""
+    """The bank of the file that `entries` reads, or None with every mistake added to the problems of `entries`.
+
+    Mistakes in the tables of a sound bank are found when its cases are read.
+    """
     document, problems = entries.document, entries.problems
     problems.extend(document.problems)
     before = len(problems)
@@ -48,83 +58,79 @@ def bank_of(name: str, raw: bytes, entries: EvaluatorEntries) -> Bank | None:
     if shape is None:
         return None
     whole = len(problems) == before
+    stream = _stream(name, shape, entries, whole=whole)
+    problems.extend(_same_ids(stream, document))
+    if stream.sound:
+        problems.extend(_unscored(stream, document))
+    if has_errors(problems):
+        # Nobody will read the cases to hear what else is wrong.
+        deque(replace(stream, no_cases=None)(problems), maxlen=0)
+        return None
+    return _bank(shape, stream, raw, entries)
+
+
+def _stream(name: str, shape: BankShape, entries: EvaluatorEntries, *, whole: bool) -> CaseStream:
+    companions = entries.companions
     shared = entries.read(shape.evaluators, ("evaluators",))
-    cases = [case_of(draft, name, shared, shape.pass_score) for draft in _drafts(shape, entries)]
-    problems.extend(_same_ids(cases, document))
-    if whole and not entries.broken:  # else a case may lack no more than an evaluator that is reported
-        problems.extend(_unscored(cases, shared, document))
-    if not cases and not _has_errors(problems):
-        hint = "Write some under `cases:`, or a table under `include:`."
-        problems.append(document.problem((), "The bank has no cases.", hint))
-    return None if _has_errors(problems) else _bank(shape, name, cases, raw, entries)
-
-
-def _has_errors(problems: Iterable[Problem]) -> bool:
-    return any(problem.severity is Severity.ERROR for problem in problems)
-
-
-def _drafts(shape: BankShape, entries: EvaluatorEntries) -> Iterator[CaseDraft]:
-    document, problems = entries.document, entries.problems
     defaults = draft_of(shape.defaults, ("defaults",), entries)
+    inline = tuple(case_of(draft, name, shared, shape.pass_score) for draft in _inline(shape, defaults, entries))
+    includes = tuple(_includes(shape, defaults, entries))
+    hint = "Write some under `cases:`, or a table under `include:`."
+    return CaseStream(
+        bank=name,
+        file=entries.document.file,
+        inline=inline,
+        includes=includes,
+        shared=shared,
+        pass_score=shape.pass_score,
+        source=companions.source,
+        names=entries.names,
+        no_cases=entries.document.problem((), "The bank has no cases.", hint),
+        sound=whole and not entries.broken,
+    )
+
+
+def _inline(shape: BankShape, defaults: CaseDraft, entries: EvaluatorEntries) -> Iterator[CaseDraft]:
     for index, item in enumerate(shape.cases):
         path = ("cases", index)
-        case = None if item is EMPTY else check_value(CaseShape, item, document, path, problems)
+        case = None if item is EMPTY else check_value(CaseShape, item, entries.document, path, entries.problems)
         if case is not None:
             yield merge(defaults, draft_of(case, path, entries))
+
+
+def _includes(shape: BankShape, defaults: CaseDraft, entries: EvaluatorEntries) -> Iterator[Include]:
     for index, item in enumerate(shape.include):
         path = ("include", index)
-        include = None if item is EMPTY else check_value(IncludeShape, item, document, path, problems)
+        one = None if item is EMPTY else check_value(IncludeShape, item, entries.document, path, entries.problems)
+        include = None if one is None else include_of(one, path, defaults, entries)
         if include is not None:
-            yield from included_drafts(include, path, defaults, entries)
+            yield include
 
 
-def _same_ids(cases: Iterable[Case], document: Document) -> Iterator[Problem]:
-    first: dict[str, Case] = {}
-    for case in cases:
-        known = first.setdefault(case.id, case)
-        if known is case or case.place is None:
-            continue
-        if case.id == case_id(case.vars):
-            message = f"This case has the same variables as the one at {known.place}."
-            hint = "Give one of them an `id`, or delete it; an include can say `duplicates: merge`."
-        else:
-            message, hint = f"The id `{case.id}` belongs to the case at {known.place} too.", "Change one of the two."
-        yield Problem(message, case.place, hint, _excerpt(case.place, document))
+def _same_ids(stream: CaseStream, document: Document) -> Iterator[Problem]:
+    ids = CaseIds(len(stream.inline))
+    for case in stream.inline:
+        ids.add(case)
+    return ids.problems(lambda: stream.inline, partial(_excerpt, document))
 
 
-def _unscored(cases: Iterable[Case], shared: tuple[EvaluatorSpec, ...], document: Document) -> Iterator[Problem]:
-    """Cases that nothing can pass or fail: one problem for all that only have the bank's evaluators."""
-    inheriting = []
-    for case in cases:
-        if any(spec.weight > 0 for spec in case.evaluators):
-            continue
-        if case.evaluators == shared:
-            inheriting.append(case)
-        else:
-            yield _unscored_problem(case, f"The case `{case.id}` has", document)
-    if inheriting:
-        whose = f"The case `{inheriting[0].id}` has" if len(inheriting) == 1 else f"{len(inheriting)} cases have"
-        yield _unscored_problem(inheriting[0], whose, document)
+def _unscored(stream: CaseStream, document: Document) -> Iterator[Problem]:
+    unscored = Unscored(stream.shared, len(stream.inline), partial(_excerpt, document))
+    for case in stream.inline:
+        unscored.add(case)
+    return unscored.problems()
 
 
-def _unscored_problem(case: Case, whose: str, document: Document) -> Problem:
-    if case.evaluators:
-        message, hint = f"{whose} only evaluators with `weight: 0`.", "Give one of them a weight."
-    else:
-        message, hint = f"{whose} no evaluator.", "Write one under `evaluators:`."
-    return Problem(message, case.place, hint, _excerpt(case.place, document))
+def _excerpt(document: Document, place: Place | None) -> str | None:
+    return document.excerpt(place) if place else None
 
 
-def _excerpt(place: Place | None, document: Document) -> str | None:
-    return document.excerpt(place) if place and place.file == document.file else None
-
-
-def _bank(shape: BankShape, name: str, cases: list[Case], raw: bytes, entries: EvaluatorEntries) -> Bank:
+def _bank(shape: BankShape, stream: CaseStream, raw: bytes, entries: EvaluatorEntries) -> Bank:
     companions = entries.companions
     return Bank(
-        name=name,
+        name=stream.bank,
         path=Path(companions.path),
-        cases=tuple(cases),
+        reader=stream,
         prompts=tuple(shape.prompts),
         models=tuple(shape.models),
         gate=gate_rules(shape.gate) if shape.gate else None,
@@ -134,9 +140,6 @@ def _bank(shape: BankShape, name: str, cases: list[Case], raw: bytes, entries: E
     )
 
 
-def _digest(raw: bytes, read: Iterable[NamedFile]) -> str:
-    """SHA-256 over the bank's file and all files it names, line ends LF."""
-    total = hashlib.sha256(raw.replace(b"\r\n", b"\n"))
-    for file in read:
-        total.update(b"\0" + str(file.path).encode() + b"\0" + file.data.replace(b"\r\n", b"\n"))
-    return total.hexdigest()
+def _digest(raw: bytes, read: Iterable[ReadFile]) -> str:
+    """SHA-256 over the bank's file and the files it names. What a row names is in the digest of the row's case."""
+    return digest(text_digest(io.BytesIO(raw)), [(str(file.path), file.digest) for file in read])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from llmctl.canonical import WrittenBool, written
@@ -20,7 +21,7 @@ __all__ = [
     "CASE_COLUMNS",
     "VARS_PREFIX",
     "Columns",
-    "columns_of",
+    "ColumnsOf",
     "draft_of_full_row",
     "draft_of_row",
     "holds_full_case",
@@ -29,6 +30,7 @@ __all__ = [
 CASE_COLUMNS = ("id", "expected", "group", "tags", "must_pass")
 """Fields of a case that a column can fill, beside its variables."""
 VARS_PREFIX = "vars."
+_BETWEEN_TAGS = re.compile("[,;]")
 _TRUE = frozenset({"true", "yes", "y", "1", "x"})
 _FALSE = frozenset({"false", "no", "n", "0"})
 
@@ -43,12 +45,23 @@ class Columns:
     """Variable to column."""
 
 
-def columns_of(mapping: Mapping[str, str] | None, columns: list[str]) -> Columns:
-    """The columns that an include names; without any, every column by its own name."""
-    if mapping is None:
-        mapping = {
-            name if name in CASE_COLUMNS else VARS_PREFIX + name.removeprefix(VARS_PREFIX): name for name in columns
-        }
+class ColumnsOf:
+    """Tells which column of a row fills which field: as an include says, or else every column by its own name."""
+
+    def __init__(self, mapping: Mapping[str, str] | None) -> None:
+        self._by_names = lru_cache(maxsize=256)(_columns_by_name)  # rows of objects may each have other keys
+        self._named = None if mapping is None else _columns(mapping)
+
+    def __call__(self, row: Row) -> Columns:
+        """The columns of one row."""
+        return self._named or self._by_names(tuple(row.values))
+
+
+def _columns_by_name(names: tuple[str, ...]) -> Columns:
+    return _columns({_field(name): name for name in names})
+
+
+def _columns(mapping: Mapping[str, str]) -> Columns:
     return Columns(
         {name: column for name, column in mapping.items() if name in CASE_COLUMNS},
         {name.removeprefix(VARS_PREFIX): column for name, column in mapping.items() if name.startswith(VARS_PREFIX)},
@@ -62,11 +75,12 @@ def _field(column: str) -> str:
 def draft_of_row(row: Row, columns: Columns, problems: list[Problem]) -> CaseDraft:
     """The case of one row; a cell that cannot be meant is reported by row and column."""
     cells = _Cells(row, columns, problems)
+    expected = cells.value("expected")
     return CaseDraft(
         id=cells.text("id"),
         vars={name: row.values[column] for name, column in columns.variables.items() if column in row.values},
-        expected=as_expected(cells.value("expected")),
-        has_expected=cells.value("expected") is not None,
+        expected=as_expected(expected),
+        has_expected=expected is not None,
         tags=cells.tags(),
         must_pass=cells.truth("must_pass"),
         group=cells.text("group"),
@@ -101,7 +115,7 @@ class _Cells:
         if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
             return tuple(written(item) for item in value)
         if isinstance(value, str | int | float):
-            return tuple(tag for part in re.split("[,;]", written(value)) if (tag := part.strip()))
+            return tuple(tag for part in _BETWEEN_TAGS.split(written(value)) if (tag := part.strip()))
         self._refuse("tags", f"`tags` must be a list of texts, not {kind_of(value)}.")
         return ()
 
@@ -128,7 +142,7 @@ def draft_of_full_row(row: Row, entries: EvaluatorEntries) -> CaseDraft | None:
     """The case of a row that is written like one in a bank."""
     document = _RowDocument(row.place.file, "", row.values, row=row)
     path = PurePosixPath(row.place.file)
-    companions = Companions(entries.companions.source, path, document, entries.problems, entries.companions.read)
+    companions = Companions(entries.companions.source, path, document, entries.problems)
     shape = check_value(CaseShape, row.values, document, (), entries.problems)
     if shape is None:
         return None

@@ -15,7 +15,7 @@ from llmctl.project.gate_rules import GateShape, gate_rules
 from llmctl.project.key_guard import guard_keys, looks_like_key
 from llmctl.project.models import Config, EvalSettings, GateSettings, ModelConfig, Price, SemanticSettings
 from llmctl.project.shape_errors import check_parts, kind_of
-from llmctl.project.shapes import Fraction, Maybe, Name, Number, PlainMapping, Shape, TextList, Whole, given
+from llmctl.project.shapes import Fraction, Maybe, Name, Number, PlainMapping, Shape, TextList, Truth, Whole, given
 from llmctl.project.syntax.document import Document
 
 __all__ = ["ConfigShape", "config_of"]
@@ -31,6 +31,7 @@ class ProjectShape(Shape):
     prompts: Name = "prompts"
     testbanks: Name = "testbanks"
     store: Name = ".llmctl"
+    allow_code: Truth = False
 
 
 class PriceShape(Shape):
@@ -149,6 +150,7 @@ def _config(shape: ConfigShape, document: Document, path: Path, environ: Mapping
         eval=EvalSettings(**shape.eval.model_dump()),
         semantic=SemanticSettings(**shape.semantic.model_dump()),
         gate=GateSettings(gate.baseline, gate.inconclusive, gate.alpha, gate.max_missing, gate_rules(gate)),
+        allow_code=shape.project.allow_code,
     )
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import difflib
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
+from typing import BinaryIO, cast
 
 from llmctl.errors import Place, Problem, ProjectError, UsageError
 from llmctl.project.git_objects import GitObjects, TreeEntry, TreeEntryKind, run_git
@@ -17,6 +20,8 @@ __all__ = ["GitState", "GitTree", "git_state"]
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _MAX_DEPTH = 64
+_IN_MEMORY_BYTES = 1 << 20
+"""A larger file of a commit is copied to a temporary one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,25 @@ class GitTree:
 
     def read(self, path: PurePosixPath, *, asked_at: Place | None = None) -> bytes:
         """The file's bytes as they are in the commit: line ends are not converted."""
+        with self.open(path, asked_at=asked_at) as stream:
+            return stream.read()
+
+    def open(self, path: PurePosixPath, *, asked_at: Place | None = None) -> BinaryIO:
+        """The file as it is in the commit. It is copied out of git first, which is asked one question at a time."""
+        entry = self._file(path, asked_at)
+        with ExitStack() as undo:
+            copy = undo.enter_context(tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES))
+            if not self._objects.copy_blob(entry.id, copy, MAX_FILE_BYTES):
+                raise _refused(f"{path} is larger than {MAX_FILE_BYTES // 2**20} MB", asked_at, "Split it.")
+            copy.seek(0)
+            if copy.read(len(_LFS_POINTER)) == _LFS_POINTER:
+                message = f"{path} is kept in Git LFS at {self.rev}, so its text is not in git"
+                raise _refused(message, asked_at, "Keep the project's files in git itself.")
+            copy.seek(0)
+            undo.pop_all()
+        return cast(BinaryIO, copy)
+
+    def _file(self, path: PurePosixPath, asked_at: Place | None) -> TreeEntry:
         parts = _inside(path)
         if parts is None:
             raise _refused(f"{path} lies outside the project", asked_at, "Move the file below the project's directory.")
@@ -87,13 +111,7 @@ class GitTree:
             raise _refused(f"There is no file {path} at {self.rev}", asked_at, None)
         if entry.kind is not TreeEntryKind.FILE:
             raise _refused(f"{path} is not a regular file at {self.rev}", asked_at, None)
-        content = self._objects.blob(entry.id, MAX_FILE_BYTES)
-        if content is None:
-            raise _refused(f"{path} is larger than {MAX_FILE_BYTES // 2**20} MB", asked_at, "Split it.")
-        if content.startswith(_LFS_POINTER):
-            message = f"{path} is kept in Git LFS at {self.rev}, so its text is not in git"
-            raise _refused(message, asked_at, "Keep the project's files in git itself.")
-        return content
+        return entry
 
     def list(self, folder: PurePosixPath, suffix: str) -> list[PurePosixPath]:
         """Files below `folder`; a symbolic link is listed too, so that it is refused with a sentence when read."""

@@ -9,7 +9,7 @@ import threading
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from llmctl.errors import UsageError
 
@@ -18,6 +18,8 @@ __all__ = ["GitObjects", "TreeEntry", "TreeEntryKind", "run_git"]
 # In a hook these name the repository of the hook's own command, relative to a directory that is not ours.
 _INHERITED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_NAMESPACE")
 _SETTINGS = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "cat"}
+# In a partial clone git would fetch what is missing, from wherever the repository says.
+_SETTINGS |= {"GIT_NO_LAZY_FETCH": "1"}
 # A repository's own settings may name a program to be run at every `git status`.
 _COMMAND = ("git", "-c", "core.fsmonitor=false", "-C")
 _CHUNK_BYTES = 1 << 20
@@ -63,6 +65,11 @@ class TreeEntry:
     id: str
 
 
+class _Answer(NamedTuple):
+    content: IO[bytes]
+    size: int
+
+
 class GitObjects:
     """`git cat-file --batch`: one process for any number of objects. Safe to use from several threads."""
 
@@ -82,13 +89,25 @@ class GitObjects:
         """The entries of a directory, by name; kept, since every file below it asks again."""
         known = self._trees.get(name)
         if known is None:
-            content = self._read(name, None) or b""
+            content = self._content(name)
             known = self._trees[name] = _parse_tree(content, self._id_bytes)
         return known
 
-    def blob(self, entry_id: str, limit_bytes: int) -> bytes | None:
-        """A file's content; None where it is larger than the limit."""
-        return self._read(entry_id, limit_bytes)
+    def copy_blob(self, entry_id: str, target: IO[bytes], limit_bytes: int) -> bool:
+        """Write a file's content to `target`, piece by piece; False where it is larger than the limit."""
+        with self._lock:
+            answers, size = self._ask(entry_id)
+            if size > limit_bytes:
+                _skip(answers, size + 1)
+                return False
+            try:
+                for left in range(size, 0, -_CHUNK_BYTES):
+                    target.write(_exactly(answers, min(left, _CHUNK_BYTES), entry_id))
+            except BaseException:
+                self._process.kill()  # what was not read would be taken for the next answer
+                raise
+            answers.read(1)
+            return True
 
     def close(self) -> None:
         """End the process."""
@@ -101,24 +120,15 @@ class GitObjects:
                         pipe.close()
             self._process.wait()
 
-    def _read(self, name: str, limit_bytes: int | None) -> bytes | None:
+    def _content(self, name: str) -> bytes:
         with self._lock:
-            answers = self._ask(name)
-            header = answers.readline().split()
-            if len(header) != 3:
-                raise UsageError(f"git cannot read the object {name}.", hint="Run `git fsck`, or fetch it again.")
-            self._id_bytes = len(header[0]) // 2
-            size = int(header[2])
-            if limit_bytes is not None and size > limit_bytes:
-                _skip(answers, size + 1)
-                return None
-            content = answers.read(size)
+            answers, size = self._ask(name)
+            content = _exactly(answers, size, name)
             answers.read(1)
-            if len(content) != size:
-                raise UsageError(f"git ended while it read the object {name}.", hint="Run `git fsck`.")
             return content
 
-    def _ask(self, name: str) -> IO[bytes]:
+    def _ask(self, name: str) -> _Answer:
+        """Ask for an object; its content, of `size` bytes and a line end, is to be read next."""
         questions, answers = self._process.stdin, self._process.stdout
         if questions is None or answers is None or questions.closed:
             raise UsageError("The git revision is already closed.")
@@ -127,7 +137,18 @@ class GitObjects:
             questions.flush()
         except OSError:
             raise UsageError("git ended before it could be asked.", hint="Run `git fsck`.") from None
-        return answers
+        header = answers.readline().split()
+        if len(header) != 3:
+            raise UsageError(f"git cannot read the object {name}.", hint="Run `git fsck`, or fetch it again.")
+        self._id_bytes = len(header[0]) // 2
+        return _Answer(answers, int(header[2]))
+
+
+def _exactly(stream: IO[bytes], count: int, name: str) -> bytes:
+    content = stream.read(count)
+    if len(content) != count:
+        raise UsageError(f"git ended while it read the object {name}.", hint="Run `git fsck`.")
+    return content
 
 
 def _skip(stream: IO[bytes], count: int) -> None:

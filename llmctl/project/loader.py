@@ -23,6 +23,7 @@ from llmctl.project.names import (
     resolve_bank_name,
     resolve_prompt_name,
 )
+from llmctl.project.problem_list import MAX_FILE_PROBLEMS, ProblemList
 from llmctl.project.prompt_file import prompt_of
 from llmctl.project.references import Companions, read_file
 from llmctl.project.shape_errors import nearest, quoted_list
@@ -48,13 +49,14 @@ __all__ = [
 ]
 
 CONFIG_NAME = "llmctl.toml"
-MAX_PROBLEMS = 200
-"""What one file says at most; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedProject:
-    """Every prompt and bank that is sound, and the problems of all the others."""
+    """Every prompt and bank that is sound, and the problems of all the others.
+
+    What is wrong with the tables of a bank is found when its cases are read.
+    """
 
     prompts: Mapping[str, Prompt]
     banks: Mapping[str, Bank]
@@ -115,7 +117,10 @@ def read_prompt(config: Config, source: Source, name: str, problems: list[Proble
 def read_bank(
     config: Config, source: Source, name: str, evaluator_names: EvaluatorNames, problems: list[Problem]
 ) -> Bank | None:
-    """The bank `name`, or None with its mistakes added to `problems`; a sound bank may come with warnings."""
+    """The bank `name`, or None with its mistakes added to `problems`; a sound bank may come with warnings.
+
+    What is wrong with the tables of a bank is found when its cases are read.
+    """
     path = file_of(source, folder_of(config, config.testbanks), name)
     reader = _BankReader(config, source, evaluator_names, frozenset(prompt_names(config, source)))
     return reader.read(name, path, problems)
@@ -171,11 +176,9 @@ class _BankReader:
             document = read_yaml(raw, Path(path))
             companions = Companions(self.source, path, document, found)
             entries = EvaluatorEntries(document, companions, self.evaluators, found)
+            found.extend(_unknown_names(document, self.config, self.prompts))
             with collector_paused():
                 bank = bank_of(name, raw, entries)
-            strangers = list(_unknown_names(document, self.config, self.prompts))
-            found.extend(strangers)
-            bank = None if strangers else bank
         problems.extend(_shortened(found))
         return bank
 
@@ -210,11 +213,12 @@ def _misspelt_model(name: str, config: Config, document: Document) -> Iterator[P
 
 
 def _shortened(problems: list[Problem]) -> list[Problem]:
-    if len(problems) <= MAX_PROBLEMS:
-        return problems
-    kept = sorted(problems, key=_order)[:MAX_PROBLEMS]
-    place = Place(kept[-1].place.file) if kept[-1].place else None
-    return [*kept, Problem(f"There are {len(problems) - MAX_PROBLEMS:,} more problems in these files.", place)]
+    said: list[Problem] = []
+    shortened = ProblemList(said, MAX_FILE_PROBLEMS)
+    for problem in sorted(problems, key=_order):
+        shortened.add(problem)
+    shortened.close("in these files")
+    return said
 
 
 def _order(problem: Problem) -> tuple[str, int, int]:

@@ -5,12 +5,13 @@ The files themselves are described in `config_file`, `prompt_file` and `bank_fil
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from llmctl.errors import Place
+from llmctl.errors import Place, Problem
+from llmctl.project.app_target import AppTarget
 
 __all__ = [
     "Bank",
@@ -19,9 +20,12 @@ __all__ = [
     "Config",
     "EvalSettings",
     "EvaluatorSpec",
+    "FilePart",
     "GateRules",
     "GateSettings",
+    "ImagePart",
     "Message",
+    "MessagePart",
     "ModelConfig",
     "OutputFormat",
     "PlaceholderMessage",
@@ -29,17 +33,49 @@ __all__ = [
     "Prompt",
     "RateRule",
     "SemanticSettings",
+    "TextPart",
 ]
 
 Scalar = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
+class TextPart:
+    """A text inside a message; a template."""
+
+    text: str
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """An image inside a message: a file of the project, or the address that the provider reads it from."""
+
+    file: str | None = None
+    """A template that makes a path, relative to the project's root."""
+    url: str | None = None
+    """A template that makes an `http` or `https` address."""
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A file inside a message, such as a PDF."""
+
+    file: str
+    """A template that makes a path, relative to the project's root."""
+    place: Place | None = None
+
+
+MessagePart = TextPart | ImagePart | FilePart
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a prompt; `content` is a Jinja2 template."""
+    """One message of a prompt: a Jinja2 template, or parts that hold one each."""
 
     role: str
-    content: str
+    content: str | tuple[MessagePart, ...]
     place: Place | None = None
     """Where the template's text begins, so that an error in it can be shown on its own line."""
 
@@ -67,12 +103,15 @@ class Prompt:
     """Path below the prompts directory, without `.yaml`, with `/` on every system."""
     path: Path
     messages: tuple[Message | PlaceholderMessage, ...]
+    """Empty for a `target`."""
     model: str | None = None
     params: Mapping[str, object] = field(default_factory=dict)
     output: OutputFormat = OutputFormat.TEXT
     schema: Mapping[str, object] | None = None
     tools: tuple[Mapping[str, object], ...] = ()
     tool_choice: object = None
+    target: AppTarget | None = None
+    """The user's own application, which answers in place of a model."""
     description: str | None = None
     rev: str | None = None
     """The revision as the user named it (`main`), None for the working tree."""
@@ -81,6 +120,12 @@ class Prompt:
     digest: str = ""
     """SHA-256 over everything above that can change an answer (line ends already LF)."""
     place: Place | None = None
+
+    @property
+    def attaches(self) -> bool:
+        """Whether a message holds an image or a file."""
+        contents = [message.content for message in self.messages if isinstance(message, Message)]
+        return any(not isinstance(part, TextPart) for parts in contents if not isinstance(parts, str) for part in parts)
 
     @property
     def label(self) -> str:
@@ -169,18 +214,28 @@ class GateRules:
 
 @dataclass(frozen=True, slots=True)
 class Bank:
-    """A test bank: its cases, in the file's order, then those of its includes."""
+    """A test bank without its cases: those are read one by one, as often as somebody asks."""
 
     name: str
     path: Path
-    cases: tuple[Case, ...]
+    reader: Callable[[list[Problem]], Iterator[Case]] = field(compare=False, repr=False)
+    """Reads the cases from the beginning; see `read_cases`."""
     prompts: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     """Empty: each prompt's own model."""
     gate: GateRules | None = None
     description: str | None = None
     digest: str = ""
+    """SHA-256 over the bank's file and the files that it names (line ends LF)."""
     place: Place | None = None
+
+    def read_cases(self, problems: list[Problem]) -> Iterator[Case]:
+        """The cases in the file's order, then those of its includes, each read anew and kept by nobody.
+
+        Mistakes are added to `problems` on the way, the last of them when the iterator ends: a bank whose cases have
+        brought an error is not to be run.
+        """
+        return self.reader(problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,3 +310,10 @@ class Config:
     eval: EvalSettings = EvalSettings()
     semantic: SemanticSettings = SemanticSettings()
     gate: GateSettings = GateSettings()
+    allow_code: bool = False
+    """Whether targets may run a command or a Python function."""
+
+    @property
+    def key_variables(self) -> tuple[str, ...]:
+        """The variables that hold the models' keys, whatever they are called."""
+        return tuple(model.api_key_env for model in self.models.values() if model.api_key_env)

@@ -1,4 +1,4 @@
-"""A prompt file: messages with variables, a model, parameters, tools and an output format."""
+"""A prompt file: messages with variables, a model, parameters, tools and an output format; or an application."""
 
 from __future__ import annotations
 
@@ -9,55 +9,32 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Discriminator, Field, Tag
 
 from llmctl.canonical import digest
-from llmctl.errors import Place, Problem
-from llmctl.project.key_guard import guard_keys
-from llmctl.project.models import Message, OutputFormat, PlaceholderMessage, Prompt
+from llmctl.errors import Problem
+from llmctl.project.key_guard import guard_headers, guard_keys
+from llmctl.project.message_shapes import MessageItem, messages_of, text_of
+from llmctl.project.models import (
+    FilePart,
+    ImagePart,
+    Message,
+    MessagePart,
+    OutputFormat,
+    PlaceholderMessage,
+    Prompt,
+    TextPart,
+)
+from llmctl.project.prompt_data import target_data
 from llmctl.project.references import Companions
 from llmctl.project.shape_errors import check_parts
-from llmctl.project.shapes import (
-    Content,
-    FileShape,
-    Maybe,
-    Name,
-    PlainMapping,
-    Shape,
-    Text,
-    reference_to_file,
-)
-from llmctl.project.syntax.document import DataPath, Document
+from llmctl.project.shapes import Content, Maybe, Name, PlainMapping, Shape, Text, reference_to_file
+from llmctl.project.syntax.document import Document
+from llmctl.project.target_file import TargetShape, target_of
 
 __all__ = ["PromptShape", "prompt_of"]
 
+_FOR_MODELS = ("model", "params", "messages", "template", "output", "tools", "tool_choice")
+"""Keys that mean nothing beside `target`."""
 _OWN_KEYS = ("model", "messages", "tools", "tool_choice")
 """What a provider's request holds beside its parameters; each has its own key in a prompt."""
-
-
-class MessageShape(Shape):
-    """`{role, content}`."""
-
-    tag: ClassVar[str] = "<message>"
-
-    role: Literal["system", "user", "assistant", "developer", "tool"]
-    content: Content
-
-
-class PlaceholderShape(Shape):
-    """`{placeholder: history}`."""
-
-    tag: ClassVar[str] = "<placeholder>"
-
-    placeholder: Name
-
-
-def _message_kind(value: object) -> str:
-    held = isinstance(value, PlaceholderShape) or (isinstance(value, dict) and "placeholder" in value)
-    return "<placeholder>" if held else "<message>"
-
-
-MessageItem = Annotated[
-    Annotated[MessageShape, Tag("<message>")] | Annotated[PlaceholderShape, Tag("<placeholder>")],
-    Discriminator(_message_kind),
-]
 
 
 class OutputShape(Shape):
@@ -78,9 +55,9 @@ ToolChoice = Annotated[
 
 
 class PromptShape(Shape):
-    """A prompt: a model and the messages it is sent."""
+    """A prompt: a model and the messages it is sent, or the application that answers."""
 
-    reserved: ClassVar[frozenset[str]] = frozenset({"context", "steps", "turns", "examples", "matrix", "target"})
+    reserved: ClassVar[frozenset[str]] = frozenset({"context", "steps", "turns", "examples", "matrix"})
 
     description: Maybe[Text] = None
     model: Maybe[Name] = None
@@ -90,6 +67,7 @@ class PromptShape(Shape):
     output: OutputShape = OutputShape()
     tools: list[PlainMapping] = Field(default_factory=list)
     tool_choice: Maybe[ToolChoice] = None
+    target: Maybe[TargetShape] = None
 
 
 def prompt_of(document: Document, name: str, companions: Companions, problems: list[Problem]) -> Prompt | None:
@@ -98,21 +76,17 @@ def prompt_of(document: Document, name: str, companions: Companions, problems: l
     problems.extend(document.problems)
     shape = check_parts(PromptShape, document, problems)
     guard_keys(document, problems, below="params")
+    guard_headers(document, problems)
     if shape is None:
         return None
     problems.extend(_contradictions(shape, document))
-    messages = tuple(_messages(shape, document, companions))
-    schema = _schema(shape, document, companions)
-    return None if len(problems) > before else _prompt(shape, name, messages, schema, companions)
+    prompt = _application(shape, name, companions) if shape.target else _prompt(shape, name, companions)
+    return None if len(problems) > before else prompt
 
 
-def _prompt(
-    shape: PromptShape,
-    name: str,
-    messages: tuple[Message | PlaceholderMessage, ...],
-    schema: dict[str, object] | None,
-    companions: Companions,
-) -> Prompt:
+def _prompt(shape: PromptShape, name: str, companions: Companions) -> Prompt:
+    messages = tuple(_messages(shape, companions))
+    schema = _schema(shape, companions.document, companions)
     answer_changing = {
         "messages": [_identity(message) for message in messages],
         "model": shape.model,
@@ -138,19 +112,52 @@ def _prompt(
     )
 
 
-def _identity(message: Message | PlaceholderMessage) -> dict[str, str]:
+def _application(shape: PromptShape, name: str, companions: Companions) -> Prompt | None:
+    target = target_of(shape.target, companions) if shape.target else None
+    if target is None:
+        return None
+    return Prompt(
+        name=name,
+        path=Path(companions.path),
+        messages=(),
+        target=target,
+        description=shape.description,
+        digest=digest("target", target_data(target.answer_changing)),
+        place=companions.document.place(),
+    )
+
+
+def _identity(message: Message | PlaceholderMessage) -> dict[str, object]:
     if isinstance(message, PlaceholderMessage):
         return {"placeholder": message.name}
-    return {"role": message.role, "content": message.content}
+    if isinstance(message.content, str):
+        return {"role": message.role, "content": message.content}
+    return {"role": message.role, "content": [_part_identity(part) for part in message.content]}
+
+
+def _part_identity(part: MessagePart) -> dict[str, object]:
+    match part:
+        case TextPart():
+            return {"text": part.text}
+        case ImagePart():
+            return {"image": part.file, "url": part.url}
+        case FilePart():
+            return {"file": part.file}
 
 
 def _contradictions(shape: PromptShape, document: Document) -> Iterator[Problem]:
     keys = document.data if isinstance(document.data, dict) else {}
+    if "target" in keys:
+        for key in _FOR_MODELS:
+            if key in keys:
+                message = f"`{key}` means nothing beside `target`: an application answers, not a model."
+                yield document.problem((key,), message, "Delete one of the two.", key=True)
+        return
     if "template" in keys and "messages" in keys:
         hint = "`template` is short for one user message: keep one of the two."
         yield document.problem(("template",), "The prompt has both `messages` and `template`.", hint, key=True)
     elif "template" not in keys and "messages" not in keys:
-        yield document.problem((), "The prompt has neither `messages` nor `template`.")
+        yield document.problem((), "The prompt has neither `messages` nor `template` nor `target`.")
     if shape.output.schema_ is not None and shape.output.format != "json":
         path = ("output", "schema")
         yield document.problem(path, "A schema needs `format: json` beside it.", "Add it to `output`.", key=True)
@@ -162,25 +169,11 @@ def _contradictions(shape: PromptShape, document: Document) -> Iterator[Problem]
             yield document.problem(("params", key), message, "Move it out of `params`.", key=True)
 
 
-def _messages(shape: PromptShape, document: Document, companions: Companions) -> Iterator[Message | PlaceholderMessage]:
+def _messages(shape: PromptShape, companions: Companions) -> Iterator[Message | PlaceholderMessage]:
     if shape.template is not None:
-        yield _message("user", shape.template, ("template",), document, companions)
-    for index, item in enumerate(shape.messages or ()):
-        path = ("messages", index)
-        if isinstance(item, PlaceholderShape):
-            yield PlaceholderMessage(item.placeholder, document.place((*path, "placeholder")))
-        else:
-            yield _message(item.role, item.content, (*path, "content"), document, companions)
-
-
-def _message(
-    role: str, content: str | FileShape, path: DataPath, document: Document, companions: Companions
-) -> Message:
-    if isinstance(content, str):
-        return Message(role, content, document.text_place(path))
-    text = companions.text(content.file, (*path, "file"))
-    last = companions.read[-1].path if companions.read else companions.path
-    return Message(role, text or "", Place(Path(last), 1, 1))
+        text, place = text_of(shape.template, ("template",), companions)
+        yield Message("user", text, place)
+    yield from messages_of(shape.messages or (), companions)
 
 
 def _schema(shape: PromptShape, document: Document, companions: Companions) -> dict[str, object] | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import posixpath
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from llmctl.errors import Place, Problem, ProjectError
 from llmctl.project.models import CaseReference
@@ -14,7 +18,9 @@ from llmctl.project.syntax.document import DataPath, Document, decode
 from llmctl.project.syntax.json_text import JsonReader, plain_complaint
 from llmctl.project.syntax.yaml_reader import read_yaml
 
-__all__ = ["Companions", "NamedFile", "read_file"]
+__all__ = ["Companions", "NamedFile", "ReadFile", "read_file", "text_digest"]
+
+_CHUNK_BYTES = 1 << 20
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 _FROM = "Write {from: vars.NAME}, {from: expected} or {from: expected/KEY}."
@@ -28,29 +34,55 @@ class NamedFile:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A file that was read, as it was."""
+
+    path: PurePosixPath
+    digest: str
+    """See `text_digest`."""
+
+
 @dataclass
 class Companions:
-    """Reads what one file refers to; everything that was read is kept, for the digest of the whole."""
+    """Reads what one file refers to; what was read is listed, for the digest of the whole."""
 
     source: Source
     path: PurePosixPath
     """The file that names the others, relative to the project's root."""
     document: Document
     problems: list[Problem]
-    read: list[NamedFile] = field(default_factory=list)
+    read: list[ReadFile] = field(default_factory=list)
 
     def file(self, named: str, at: DataPath) -> NamedFile | None:
         """The file `named`, relative to this one; None with a problem where it cannot be read."""
+        path = self._path(named, at)
+        data = None if path is None else read_file(self.source, path, self.problems, asked_by=self.document, at=at)
+        if path is None or data is None:
+            return None
+        self.read.append(ReadFile(path, text_digest(io.BytesIO(data))))
+        return NamedFile(path, data)
+
+    def large_file(self, named: str, at: DataPath) -> PurePosixPath | None:
+        """The path of a file that is not to be in memory as a whole; None with a problem where it cannot be read."""
+        path = self._path(named, at)
+        if path is None:
+            return None
+        try:
+            with self.source.open(path, asked_at=self.document.place(at)) as stream:
+                self.read.append(ReadFile(path, text_digest(stream)))
+        except (ProjectError, OSError) as error:
+            self.problems.extend(_unreadable(path, error, self.document, at))
+            return None
+        return path
+
+    def _path(self, named: str, at: DataPath) -> PurePosixPath | None:
         path = PurePosixPath(posixpath.normpath(self.path.parent / named))
         if _CONTROL.search(named) or path.is_absolute() or path.parts[:1] == ("..",):
             hint = "Name a file below the one that holds llmctl.toml, with / between names."
             self._report(at, f"`{named}` is no file of this project.", hint)
             return None
-        data = read_file(self.source, path, self.problems, asked_by=self.document, at=at)
-        if data is None:
-            return None
-        self.read.append(NamedFile(path, data))
-        return self.read[-1]
+        return path
 
     def text(self, named: str, at: DataPath) -> str | None:
         """A file as text, line ends LF."""
@@ -137,14 +169,34 @@ def read_file(
     at: DataPath = (),
 ) -> bytes | None:
     """A file's bytes, or None with a problem at the line that names it."""
-    place = asked_by.place(at) if asked_by else None
     try:
-        return source.read(path, asked_at=place)
+        return source.read(path, asked_at=asked_by.place(at) if asked_by else None)
     except ProjectError as error:
-        excerpt = asked_by.excerpt(place) if asked_by and place else None
-        own = Place(Path(path))
-        problems.extend(replace(one, place=one.place or own, excerpt=one.excerpt or excerpt) for one in error.problems)
-    except RuntimeError:  # how Path.resolve answers a symbolic link that leads to itself
-        message = f"{path} is a symbolic link that leads to itself."
-        problems.append(asked_by.problem(at, message) if asked_by else Problem(message, Place(Path(path))))
+        problems.extend(_unreadable(path, error, asked_by, at))
     return None
+
+
+def _unreadable(
+    path: PurePosixPath, error: ProjectError | OSError, asked_by: Document | None, at: DataPath
+) -> Iterator[Problem]:
+    """What keeps a file from being read, at the line that names it."""
+    place = asked_by.place(at) if asked_by else None
+    excerpt = asked_by.excerpt(place) if asked_by and place else None
+    own = Place(Path(path))
+    if isinstance(error, OSError):
+        yield Problem(f"{path} cannot be read: {error.strerror}.", place or own, excerpt=excerpt)
+    else:
+        for one in error.problems:
+            yield replace(one, place=one.place or own, excerpt=one.excerpt or excerpt)
+
+
+def text_digest(stream: BinaryIO) -> str:
+    """SHA-256 of a file with its line ends as LF."""
+    total = hashlib.sha256()
+    held = b""  # a CR at the end of a piece, whose LF may begin the next one
+    while chunk := stream.read(_CHUNK_BYTES):
+        text = (held + chunk).replace(b"\r\n", b"\n")
+        held = b"\r" if text.endswith(b"\r") else b""
+        total.update(text.removesuffix(held))
+    total.update(held)
+    return total.hexdigest()

@@ -26,7 +26,9 @@ Schema = dict[str, Any]
 def prompt_schema() -> Schema:
     """The schema of a file below `prompts/`."""
     schema = _schema_of(PromptShape, "A prompt of llmctl")
-    schema["oneOf"] = [{"required": ["messages"]}, {"required": ["template"]}]
+    schema["oneOf"] = [{"required": ["messages"]}, {"required": ["template"]}, {"required": ["target"]}]
+    for_models = [{"required": [key]} for key in ("model", "params", "output", "tools", "tool_choice")]
+    schema["dependentSchemas"] = {"target": {"not": {"anyOf": for_models}}}
     return schema
 
 

@@ -199,7 +199,7 @@ def _shape_at(shape: type[Shape], loc: DataPath) -> type[Shape] | None:
     kinds: list[Any] = [shape]
     for step in loc:
         if step in TAGS:
-            kinds = [kind for kind in kinds if getattr(kind, "tag", None) == step]
+            kinds = [kind for kind in kinds if getattr(kind, "tag", step) == step]  # lists and mappings have none
         else:
             kinds = [inner for kind in kinds for inner in _inside(kind, step)]
     found: list[type[Shape]] = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Shape)]

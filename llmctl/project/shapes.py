@@ -39,7 +39,21 @@ __all__ = [
 WRONG_TYPE = "llmctl_wrong_type"
 """The type of the errors of this module; `want` in their context says what should stand there."""
 
-TAGS = frozenset({"<text>", "<list>", "<file>", "<mapping>", "<number>", "<message>", "<placeholder>", "<rate>"})
+TAGS = frozenset(
+    {
+        "<text>",
+        "<list>",
+        "<file>",
+        "<mapping>",
+        "<number>",
+        "<message>",
+        "<parts>",
+        "<placeholder>",
+        "<program>",
+        "<rate>",
+        "<secret>",
+    }
+)
 """What the branches of a union are called; no part of a value's path."""
 
 

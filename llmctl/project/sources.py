@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from llmctl.errors import Place, Problem, ProjectError
 
@@ -27,6 +27,13 @@ class Source(Protocol):
                 placed at `asked_at` (the line that names the file) where that is given.
         """
 
+    def open(self, path: PurePosixPath, *, asked_at: Place | None = None) -> BinaryIO:
+        """The file to be read piece by piece, from its beginning and at any position; the caller closes it.
+
+        Raises:
+            ProjectError: as `read`.
+        """
+
     def list(self, folder: PurePosixPath, suffix: str) -> list[PurePosixPath]:
         """All files below `folder` whose name ends with `suffix`, sorted, hidden ones left out."""
 
@@ -39,6 +46,21 @@ class WorkingTree:
 
     def read(self, path: PurePosixPath, *, asked_at: Place | None = None) -> bytes:
         """Read a file that lies inside the project after every symbolic link is followed."""
+        with self.open(path, asked_at=asked_at) as stream:
+            try:
+                return stream.read()
+            except OSError as error:
+                raise _refused(f"{path} cannot be read: {error.strerror}", asked_at, None) from None
+
+    def open(self, path: PurePosixPath, *, asked_at: Place | None = None) -> BinaryIO:
+        """Open a file that lies inside the project after every symbolic link is followed."""
+        full = self._checked(path, asked_at)
+        try:
+            return full.open("rb")
+        except OSError as error:
+            raise _refused(f"{path} cannot be read: {error.strerror}", asked_at, None) from None
+
+    def _checked(self, path: PurePosixPath, asked_at: Place | None) -> Path:
         try:
             full = (self.root / path).resolve()
         except RuntimeError:  # Python 3.11 and 3.12 raise it for links that lead in a circle
@@ -53,10 +75,7 @@ class WorkingTree:
             raise _refused(f"{path} is not a regular file", asked_at, None)
         if status.st_size > MAX_FILE_BYTES:
             raise _refused(f"{path} is larger than {MAX_FILE_BYTES // 2**20} MB", asked_at, "Split it.")
-        try:
-            return full.read_bytes()
-        except OSError as error:
-            raise _refused(f"{path} cannot be read: {error.strerror}", asked_at, None) from None
+        return full
 
     def list(self, folder: PurePosixPath, suffix: str) -> list[PurePosixPath]:
         """Files on disk below `folder`, links to directories not followed."""

@@ -36,7 +36,15 @@ def stand_in_config(path: Path) -> Config:
         inside = isinstance(given, str) and (root / given).resolve().is_relative_to(root)
         return root / str(given) if inside else root / key
 
-    return Config(root, path, folder("prompts"), folder("testbanks"), root / ".llmctl", models=_models(document))
+    return Config(
+        root,
+        path,
+        folder("prompts"),
+        folder("testbanks"),
+        root / ".llmctl",
+        models=_models(document),
+        allow_code=True,  # nothing runs with this config, and what the broken one allows cannot be known
+    )
 
 
 def _models(document: Mapping[str, object]) -> Mapping[str, ModelConfig]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from llmctl.errors import Problem, ProjectError, Severity
-from llmctl.evaluators import registry, samples
+from llmctl.evaluators import registry
 from llmctl.project import loader, templates
 from llmctl.project.loader import LoadedProject
-from llmctl.project.models import Bank, Case, CaseReference, Config, EvaluatorSpec
+from llmctl.project.models import Bank, Config
 from llmctl.project.sources import WorkingTree
 from llmctl.project.stand_in import stand_in_config
 from llmctl.providers import routes
 from llmctl.providers.local.grammar import unenforced_keywords
-from llmctl.runs.plan import PlanBuilder, Target
+from llmctl.runs.case_watch import CaseWatch
+from llmctl.runs.plan import PlanBuilder
 from llmctl.runs.reading import BankRun, PromptVersion, names_no_prompt
 from llmctl.runs.selection import Selection
+from llmctl.runs.target import Target
 
 __all__ = ["Checked", "check_project"]
 
@@ -29,7 +31,7 @@ class Checked:
     problems: tuple[Problem, ...]
     prompts: tuple[str, ...]
     cases: Mapping[str, int]
-    """Cases by bank."""
+    """How many cases each sound bank has."""
 
     @property
     def errors(self) -> list[Problem]:
@@ -56,21 +58,26 @@ def _check(config: Config, environ: Mapping[str, str], problems: Sequence[Proble
     builder = PlanBuilder(config, Selection(), [*problems, *loaded.problems])
     for prompt in loaded.prompts.values():
         builder.problems += templates.template_problems(prompt)
+    cases: dict[str, int] = {}
     for bank in loaded.banks.values():
         run = _bank_run(bank, loaded, config)
-        builder.add(run)
-        builder.problems += _unused_variables(run)
-        builder.problems += _failing_samples(bank)
+        watch = CaseWatch(bank, [version.prompt for version in run.prompts], config.semantic)
+        builder.add(replace(run, bank=watch.bank))
+        builder.problems += watch.problems
+        if watch.sound:
+            cases[bank.name] = watch.count
         if not bank.prompts:
             builder.problems.append(names_no_prompt(bank))
     builder.problems += builder.warnings
+    targets = builder.targets
     builder.problems += (
-        Problem(missing.message, None, missing.hint, severity=Severity.WARNING) for missing in builder.missing.values()
+        Problem(missing.message, None, missing.hint, severity=Severity.WARNING) for missing in targets.missing.values()
     )
-    builder.problems += _unenforced(builder.targets.values())
-    reached = [target.route for target in builder.targets.values()]
-    builder.problems += [_warning(text, None) for text in routes.ignored_variables(reached, environ)]
-    cases = {name: len(bank.cases) for name, bank in loaded.banks.items()}
+    builder.problems += _unenforced(targets.found.values())
+    reached = [target.route for target in targets.found.values()]
+    builder.problems += [
+        Problem(text, severity=Severity.WARNING) for text in routes.ignored_variables(reached, environ)
+    ]
     return Checked(_in_order(builder.problems), tuple(loaded.prompts), cases)
 
 
@@ -89,42 +96,6 @@ def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
 def _position(problem: Problem) -> tuple[str, int, int]:
     place = problem.place
     return (str(place.file), place.line or 0, place.column or 0) if place else ("", 0, 0)
-
-
-def _warning(message: str, problem_at: Case | None) -> Problem:
-    return Problem(message, problem_at.place if problem_at else None, severity=Severity.WARNING)
-
-
-def _unused_variables(run: BankRun) -> Iterator[Problem]:
-    """A variable that neither a prompt nor an evaluator of the bank uses: probably misspelt."""
-    if not run.prompts:
-        return
-    used = frozenset().union(*(templates.prompt_variables(version.prompt) for version in run.prompts))
-    said: set[str] = set()
-    for case in run.bank.cases:
-        scored = {path[1] for spec in case.evaluators for path in _references(spec) if path[0] == "vars"}
-        for name in case.vars:
-            if name not in used and name not in scored and name not in said:
-                said.add(name)
-                prompts = ", ".join(version.prompt.name for version in run.prompts)
-                yield _warning(f"Nothing uses the variable {name} of the case {case.id} (prompts: {prompts}).", case)
-
-
-def _references(spec: EvaluatorSpec) -> Iterator[tuple[str, ...]]:
-    for child in spec.children:
-        yield from _references(child)
-    values = [spec.against, *(spec.args.values() if isinstance(spec.args, Mapping) else [spec.args])]
-    yield from (value.path for value in values if isinstance(value, CaseReference) and len(value.path) > 1)
-
-
-def _failing_samples(bank: Bank) -> Iterator[Problem]:
-    """`good:` and `bad:` answers that an evaluator judges the other way; each spec once."""
-    seen: set[int] = set()
-    for case in bank.cases:
-        for spec in case.evaluators:
-            if id(spec) not in seen and (spec.good or spec.bad):
-                seen.add(id(spec))
-                yield from samples.check_samples(spec, case)
 
 
 def _unenforced(targets: Iterable[Target]) -> Iterator[Problem]:

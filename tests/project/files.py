@@ -7,7 +7,8 @@ from pathlib import Path
 
 from llmctl.errors import Problem
 from llmctl.project.loader import LoadedProject, load_config, load_project, read_bank, read_prompt
-from llmctl.project.models import Bank, Config, Prompt
+from llmctl.project.models import Bank, Case, Config, Prompt
+from llmctl.project.problem_list import has_errors
 from llmctl.project.sources import WorkingTree
 
 EVALUATORS = frozenset({"exact", "contains", "one_of", "json_schema", "semantic"})
@@ -50,13 +51,29 @@ class Files:
         return bank
 
     def try_bank(self, text: str | bytes, name: str = "b") -> Bank | None:
+        """The bank; None where anything is wrong with it or with its cases."""
         self.write(f"testbanks/{name}.yaml", text)
         self.problems.clear()
-        return read_bank(self.config, WorkingTree(self.root), name, EVALUATORS, self.problems)
+        bank = read_bank(self.config, WorkingTree(self.root), name, EVALUATORS, self.problems)
+        for _ in bank.read_cases(self.problems) if bank else ():
+            pass
+        return None if has_errors(self.problems) else bank
+
+    def cases(self, text: str | bytes, name: str = "b") -> tuple[Case, ...]:
+        """The cases of a sound bank."""
+        return tuple(self.bank(text, name).read_cases([]))
 
     def said(self) -> list[str]:
         """The problems as one line each."""
         return [f"{problem.place}: {problem.message}" for problem in self.problems]
+
+    def load_all(self) -> LoadedProject:
+        """The project, the problems of all cases among its own."""
+        loaded = self.load()
+        for bank in loaded.banks.values():
+            for _ in bank.read_cases(loaded.problems):
+                pass
+        return loaded
 
     def load(self) -> LoadedProject:
         return load_project(self.config, WorkingTree(self.root), EVALUATORS)

@@ -62,7 +62,7 @@ def test_every_key_of_the_design_arrives(design: Bank) -> None:
         "Tickets of a shop.",
     )
     assert design.gate == GateRules(RateRule(0.9), 0, tags={"smoke": GateRules(RateRule(1.0, 0.9))})
-    first, second = design.cases
+    first, second = design.read_cases([])
     assert (first.bank, first.id, first.expected, first.has_expected) == (
         "support/triage",
         "card-declined",
@@ -78,7 +78,7 @@ def test_every_key_of_the_design_arrives(design: Bank) -> None:
 
 
 def test_evaluators_are_shared_unless_a_case_says_otherwise(design: Bank) -> None:
-    first, second = design.cases
+    first, second = design.read_cases([])
     exact, negated = first.evaluators
     assert (exact.name, exact.args, exact.extract, exact.weight) == ("exact", {"ignore_case": True}, "/queue", 1.0)
     assert (negated.name, negated.args, negated.metric_name, negated.weight) == ("not", None, "tone", 0.0)
@@ -87,8 +87,9 @@ def test_evaluators_are_shared_unless_a_case_says_otherwise(design: Bank) -> Non
 
 
 def test_arguments_know_where_they_stand(design: Bank) -> None:
-    exact = design.cases[0].evaluators[0]
-    (one_of,) = design.cases[1].evaluators
+    first, second = design.read_cases([])
+    exact = first.evaluators[0]
+    (one_of,) = second.evaluators
     file = Path("testbanks/support/triage.yaml")
     assert exact.place == Place(file, 10, 5)
     assert exact.arg_places == {(): Place(file, 10, 12), ("ignore_case",): Place(file, 10, 26)}
@@ -96,7 +97,7 @@ def test_arguments_know_where_they_stand(design: Bank) -> None:
 
 
 def specs(files: Files, entry: str) -> tuple[EvaluatorSpec, ...]:
-    return files.bank(f"evaluators:\n  - {entry}\ncases: [{{id: a, evaluators: [exact]}}]").cases[0].evaluators
+    return files.cases(f"evaluators:\n  - {entry}\ncases: [{{id: a, evaluators: [exact]}}]")[0].evaluators
 
 
 @pytest.mark.parametrize(
@@ -158,28 +159,28 @@ def test_evaluators_nest(files: Files) -> None:
 def test_a_scalar_expected_answer_is_the_text_as_written(files: Files, line: str, expected: object) -> None:
     files.write("testbanks/answer.txt", "yes\n")
     files.write("testbanks/answer.json", '{"total": 5}')
-    (case,) = files.bank(f"evaluators: [exact]\ncases:\n  - expected: {line}\n").cases
+    (case,) = files.cases(f"evaluators: [exact]\ncases:\n  - expected: {line}\n")
     assert (case.expected, case.has_expected) == (expected, True)
 
 
 def test_variables_are_values_that_print_as_written(files: Files) -> None:
     files.write("testbanks/order.json", '{"a": 1}\r\n')
     text = "evaluators: [exact]\ncases:\n  - vars: {a: 1.10, b: no, c: {d: [1]}, e: null, f: {file: order.json}}\n"
-    (case,) = files.bank(text).cases
+    (case,) = files.cases(text)
     assert [written(value) for value in case.vars.values()] == ["1.10", "no", '{"d":[1]}', "null", '{"a": 1}\n']
 
 
 def test_an_id_is_a_hash_of_the_variables_as_text(files: Files) -> None:
     text = "evaluators: [exact]\ncases:\n  - vars: {a: 1.10, b: {c: [True, null]}}\n  - id: 010\n    vars: {a: x}\n"
-    hashed, named = files.bank(text).cases
-    assert hashed.id == digest({"a": "1.10", "b": {"c": ["True", "null"]}})[:10]
+    hashed, named = files.cases(text)
+    assert hashed.id == digest({"a": "1.10", "b": {"c": ["True", "null"]}})[:16]
     assert named.id == "010"
 
 
 def test_inserting_or_sorting_cases_changes_no_id(files: Files) -> None:
     def ids(names: str) -> set[str]:
         cases = "".join(f"  - vars: {{a: {name}}}\n" for name in names)
-        return {case.id for case in files.bank(f"evaluators: [exact]\ncases:\n{cases}").cases}
+        return {case.id for case in files.cases(f"evaluators: [exact]\ncases:\n{cases}")}
 
     assert ids("xyz") < ids("ywzx")
 
@@ -194,7 +195,7 @@ def test_defaults_may_hold_any_key_and_the_case_wins(files: Files) -> None:
         "  - {id: own, vars: {b: 2}, expected: no, tags: [y, x], must_pass: false, group: h, inherit: true,\n"
         "     evaluators: [contains: c], pass_score: 0.4}\n"
     )
-    plain, own = files.bank(text).cases
+    plain, own = files.cases(text)
     assert (plain.vars, plain.expected, plain.tags, plain.must_pass, plain.group, plain.pass_score) == (
         {"a": 1, "b": 1},
         "yes",

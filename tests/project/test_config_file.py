@@ -13,6 +13,7 @@ DESIGN = """\
 prompts = "prompts"
 testbanks = "testbanks"
 store = ".llmctl"               # journals, DuckDB file
+allow_code = true
 
 [models.small]
 model = "local/smollm2-135m"    # the built-in local model
@@ -81,16 +82,18 @@ def test_every_key_of_the_design_arrives(tmp_path: Path) -> None:
     assert (model.params, model.drop, model.options) == ({"temperature": 0}, ("temperature",), {"seed": 7})
     assert (model.requests_per_minute, model.tokens_per_minute, model.transport) == (500, 200_000, "direct")
     assert model.price == Price(0.15, 0.6)
-    assert str(model.place) == "llmctl.toml:9:9"
+    assert str(model.place) == "llmctl.toml:10:9"
     assert config.eval == EvalSettings(8, 2, 30.0, "12h", 5.0)
     assert config.semantic == SemanticSettings("all-MiniLM-L6-v2", 0.7)
     rules = GateRules(RateRule(0.9, 0.95), 0, tags={"smoke": GateRules(RateRule(1.0))})
     assert config.gate == GateSettings("main", "warn", 0.01, 0.05, rules)
+    assert config.allow_code is True
 
 
 def test_an_empty_file_has_every_default(tmp_path: Path) -> None:
     config = load(tmp_path, "")
     assert (config.eval, config.gate, dict(config.models)) == (EvalSettings(), GateSettings(), {})
+    assert config.allow_code is False
 
 
 def test_the_store_may_be_absolute_and_the_environment_wins(tmp_path: Path) -> None:

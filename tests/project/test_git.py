@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 from pathlib import Path, PurePosixPath
@@ -9,10 +10,11 @@ from threading import Thread
 
 import pytest
 
-from llmctl.errors import Place, ProjectError, UsageError
-from llmctl.project import git
+from llmctl.errors import Place, Problem, ProjectError, UsageError
+from llmctl.project import git, git_objects
 from llmctl.project.git import GitState, GitTree, git_state
 from llmctl.project.git_objects import run_git
+from llmctl.project.loader import load_config, read_bank
 from llmctl.project.sources import WorkingTree
 
 ENVIRONMENT = {
@@ -317,3 +319,54 @@ def test_threads_share_one_process(project: Path) -> None:
         for thread in threads:
             thread.join()
     assert wrong == []
+
+
+def test_a_file_is_opened_in_pieces_while_others_are_read(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(git, "_IN_MEMORY_BYTES", 10)
+    monkeypatch.setattr(git_objects, "_CHUNK_BYTES", 1_000)
+    content = os.urandom(123_456)
+    _write(project, "testbanks/large.bin", content)
+    _commit(project, "large")
+    with GitTree(project, "HEAD") as tree, tree.open(PurePosixPath("testbanks/large.bin")) as stream:
+        start = stream.read(500)
+        assert tree.read(PurePosixPath("testbanks/large.bin")) == content
+        assert start + stream.read() == content
+        stream.seek(100)
+        assert stream.read(5) == content[100:105]
+
+
+def test_a_copy_that_fails_is_not_taken_for_the_next_answer(project: Path) -> None:
+    _write(project, "testbanks/large.bin", os.urandom(5_000_000))
+    _commit(project, "large")
+    with GitTree(project, "HEAD") as tree:
+        entry = tree._file(PurePosixPath("testbanks/large.bin"), None)
+        with pytest.raises(OSError, match="full"):
+            tree._objects.copy_blob(entry.id, _FullDisk(), 10_000_000)
+        with pytest.raises(UsageError, match="git"):
+            tree.read(PurePosixPath("testbanks/large.bin"))
+
+
+class _FullDisk(io.BytesIO):
+    def write(self, data: object, /) -> int:
+        raise OSError("the disk is full")
+
+
+def test_a_bank_of_a_revision_is_read_as_it_was(project: Path) -> None:
+    _write(project, "llmctl.toml", b"")
+    _write(project, "testbanks/old.yaml", b"evaluators: [exact]\ninclude: [{file: old.csv}, {file: old.jsonl}]\n")
+    _write(project, "testbanks/old.csv", b"id,doc\na,1\n")
+    _write(project, "testbanks/old.jsonl", b'{"id": "b", "vars": {"doc": {"file": "doc.txt"}}}\n')
+    _write(project, "testbanks/doc.txt", b"then")
+    commit = _commit(project, "a bank")
+    for name in ("old.csv", "old.jsonl", "doc.txt"):
+        _write(project, f"testbanks/{name}", b"now")
+    config = load_config(project / "llmctl.toml", {})
+    problems: list[Problem] = []
+    with GitTree(project, commit) as tree:
+        bank = read_bank(config, tree, "old", frozenset({"exact"}), problems)
+        assert bank is not None, problems
+        assert [(case.id, case.vars) for case in bank.read_cases(problems)] == [
+            ("a", {"doc": "1"}),
+            ("b", {"doc": "then"}),
+        ]
+    assert problems == []

@@ -10,7 +10,7 @@ HEAD = "evaluators: [exact]\n"
 
 
 def cases(files: Files, include: str, head: str = HEAD) -> tuple[Case, ...]:
-    return files.bank(f"{head}include: [{include}]\n").cases
+    return files.cases(f"{head}include: [{include}]\n")
 
 
 def test_the_include_of_the_design(files: Files) -> None:
@@ -48,8 +48,8 @@ def test_columns_that_are_not_named_are_left_out(files: Files) -> None:
 def test_inline_cases_come_first_then_includes_in_order(files: Files) -> None:
     for name in "ab":
         files.write(f"testbanks/{name}.csv", f"id,x\n{name},1\n")
-    bank = files.bank(HEAD + "include: [{file: b.csv}, {file: a.csv}]\ncases: [{id: z}]\n")
-    assert [case.id for case in bank.cases] == ["z", "b", "a"]
+    found = files.cases(HEAD + "include: [{file: b.csv}, {file: a.csv}]\ncases: [{id: z}]\n")
+    assert [case.id for case in found] == ["z", "b", "a"]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_case_is_the_same_in_every_format(files: Files, name: str, content: st
 )
 def test_a_hashed_id_is_the_same_in_every_format(files: Files, name: str, content: str) -> None:
     files.write(f"testbanks/{name}", content)
-    inline = files.bank(HEAD + "cases: [{vars: {ticket: x, count: 1.10}}]").cases[0]
+    inline = files.cases(HEAD + "cases: [{vars: {ticket: x, count: 1.10}}]")[0]
     assert cases(files, f"{{file: {name}}}")[0].id == inline.id
 
 

@@ -111,7 +111,7 @@ def test_the_whole_project_loads(project: Files) -> None:
         ["triage", "with_table"],
         [],
     )
-    assert [case.id for case in loaded.banks["with_table"].cases] == ["a", "b"]
+    assert [case.id for case in loaded.banks["with_table"].read_cases([])] == ["a", "b"]
 
 
 def test_two_files_with_one_name_are_told(project: Files) -> None:

@@ -37,7 +37,7 @@ def test_every_key_of_the_design_arrives(files: Files) -> None:
     assert prompt.params == {"temperature": 0, "max_tokens": 24}
     system, history, user = prompt.messages
     assert isinstance(system, Message)
-    assert (system.role, system.content.splitlines()[1]) == ("system", "other: everything else")
+    assert (system.role, str(system.content).splitlines()[1]) == ("system", "other: everything else")
     assert system.place is not None
     assert system.place.line == 7
     assert isinstance(history, PlaceholderMessage)
@@ -144,7 +144,7 @@ def test_a_bare_model_near_a_configured_one_is_only_a_warning(files: Files) -> N
         ("messages: [hello]", "1:12: Item 1 of `messages` must be a mapping, not the text `hello`."),
         ("messages: {role: user, content: x}", "1:11: `messages` must be a list, not a mapping."),
         ("template: {fil: x.txt}", "1:12: There is no key `fil` in `template`."),
-        ("target: {http: {url: x}}\ntemplate: y", "1:1: `target` is planned and does not work yet."),
+        ("context: [a]\ntemplate: y", "1:1: `context` is planned and does not work yet."),
         ("template: x\nparams: {api_key: sk-1}", "2:10: An API key does not belong in a file."),
         ("template: x\noutput: {format: xml}", "2:18: `format` must be one of `text`, `json`, not the text `xml`."),
         ("template: x\nmodel: ''", "2:8: `model` is empty."),

@@ -9,7 +9,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from llmctl.project.schemas import bank_schema, config_schema, prompt_schema
-from tests.project import test_bank_file, test_config_file, test_prompt_file
+from tests.project import test_bank_file, test_config_file, test_message_parts, test_prompt_file, test_target_file
 
 EVALUATORS: dict[str, dict[str, object]] = {
     "exact": {"type": ["object", "string", "null"]},
@@ -40,6 +40,8 @@ def test_schemas_are_schemas(schema: dict[str, Any]) -> None:
 def test_the_examples_of_the_design_are_accepted() -> None:
     assert accepts(prompt_schema(), PROMPT)
     assert accepts(prompt_schema(), {"template": {"file": "x.txt"}})
+    assert accepts(prompt_schema(), yaml.safe_load(test_target_file.HTTP))
+    assert accepts(prompt_schema(), yaml.safe_load(test_message_parts.PROMPT))
     assert accepts(config_schema(), CONFIG)
     assert accepts(bank_schema(EVALUATORS), BANK)
     assert accepts(bank_schema(EVALUATORS), {"include": [INCLUDE], "evaluators": ["exact"]})
@@ -57,11 +59,30 @@ def test_the_examples_of_the_design_are_accepted() -> None:
         {"params": 5},
         {"model": None},
         {"output": {"format": "xml"}},
-        {"target": {}},
+        {"target": {"command": ["app"]}},
+        {"messages": [{"role": "user", "content": []}]},
+        {"messages": [{"role": "user", "content": [{"text": "x", "image": {"file": "a.png"}}]}]},
+        {"messages": [{"role": "user", "content": [{"image": {}}]}]},
     ],
 )
 def test_a_wrong_prompt_is_refused(change: dict[str, object]) -> None:
     assert not accepts(prompt_schema(), PROMPT | change)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        {},
+        {"comand": ["app"]},
+        {"command": []},
+        {"command": ["app"], "python": "bot.py:answer"},
+        {"http": {"method": "POST"}},
+        {"http": {"url": "https://app.example/", "headers": {"X": {"evn": "A"}}}},
+        {"python": "bot.py:answer", "concurrency": 0},
+    ],
+)
+def test_a_wrong_target_is_refused(target: dict[str, object]) -> None:
+    assert not accepts(prompt_schema(), {"target": target})
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 import zipfile
 from datetime import date, datetime, time, timedelta
 from pathlib import Path, PurePosixPath
@@ -15,22 +16,15 @@ import pytest
 
 from llmctl.canonical import written
 from llmctl.errors import Severity
-from llmctl.project.tables import Table, parquet_rows, read_table, xlsx_rows
+from llmctl.project.tables import parquet_rows, read_table, xlsx_rows
+from tests.project.whole_table import WholeTable, whole_table
 
 
-def _values(table: Table) -> list[dict[str, object]]:
-    return [row.values for row in table.rows]
-
-
-def _said(table: Table) -> list[str]:
-    return [f"{problem.place}: {problem.message}" for problem in table.problems]
-
-
-def _parquet(folder: Path, query: str, options: str = "") -> Table:
+def _parquet(folder: Path, query: str, options: str = "") -> WholeTable:
     file = folder / "made.parquet"
     with duckdb.connect(":memory:") as connection:
         connection.execute(f"COPY ({query}) TO '{file}' (FORMAT parquet{options})")
-    return read_table(file.read_bytes(), PurePosixPath("t.parquet"))
+    return whole_table(file.read_bytes(), "t.parquet")
 
 
 def _xlsx(*rows: list[Any], **cells: Any) -> bytes:
@@ -47,8 +41,8 @@ def _xlsx(*rows: list[Any], **cells: Any) -> bytes:
     return file.getvalue()
 
 
-def _read_xlsx(data: bytes) -> Table:
-    return read_table(data, PurePosixPath("t.xlsx"))
+def _read_xlsx(data: bytes) -> WholeTable:
+    return whole_table(data, "t.xlsx")
 
 
 def test_parquet_values_are_plain_data(tmp_path: Path) -> None:
@@ -61,7 +55,7 @@ def test_parquet_values_are_plain_data(tmp_path: Path) -> None:
         '7f3e8d6a-5b1c-4e2f-9a8b-1c2d3e4f5a6b'::UUID AS uid,
         ['a', 'b'] AS tags, {'role': 'user', 'at': DATE '2024-01-02', 'n': 1.50::DECIMAL(4,2)} AS message""",
     )
-    assert _said(table) == []
+    assert table.said == []
     values = table.rows[0].values
     assert written(values.pop("price")) == "1.10"
     message = values.pop("message")
@@ -104,14 +98,14 @@ def test_parquet_rows_have_numbers(tmp_path: Path) -> None:
 )
 def test_parquet_values_that_no_text_can_hold(tmp_path: Path, value: str, message: str) -> None:
     table = _parquet(tmp_path, f"SELECT 'a' AS id, {value} AS x UNION ALL SELECT 'b', NULL")
-    assert _said(table) == [f"t.parquet (row 1, column x): {message}"]
+    assert table.said == [f"t.parquet (row 1, column x): {message}"]
     assert [row.values["id"] for row in table.rows] == ["b"]
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1" + b"\0" * 50 + b"PAR1", b"id,text\n1,2\n"])
 def test_parquet_that_is_none(data: bytes) -> None:
-    table = read_table(data, PurePosixPath("t.parquet"))
-    assert _said(table) == ["t.parquet: The file is not a Parquet file, or it is damaged."]
+    table = whole_table(data, "t.parquet")
+    assert table.said == ["t.parquet: The file is not a Parquet file, or it is damaged."]
     assert table.rows == []
 
 
@@ -119,7 +113,7 @@ def test_parquet_cut_anywhere_is_one_sentence(tmp_path: Path) -> None:
     _parquet(tmp_path, "SELECT range AS n, 'text ' || range AS t FROM range(300)")
     data = (tmp_path / "made.parquet").read_bytes()
     for end in range(0, len(data), len(data) // 7):
-        assert len(read_table(data[:end], PurePosixPath("t.parquet")).problems) == 1
+        assert len(whole_table(data[:end], "t.parquet").problems) == 1
 
 
 @pytest.mark.parametrize("text", ["repeat('x', 100_000)", "[repeat('x', 100_000)]"])
@@ -127,12 +121,12 @@ def test_a_small_parquet_of_huge_texts_is_refused(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(parquet_rows, "_MAX_UNPACKED_MB", 5)
     table = _parquet(tmp_path, f"SELECT {text} AS text FROM range(100)", ", COMPRESSION zstd")
     assert (tmp_path / "made.parquet").stat().st_size < 100_000
-    assert _said(table) == ["t.parquet: The table unpacks to more than 5 MB."]
+    assert table.said == ["t.parquet: The table unpacks to more than 5 MB."]
 
 
 def test_too_many_parquet_rows_are_refused(tmp_path: Path) -> None:
     table = _parquet(tmp_path, "SELECT 1 AS n FROM range(1_000_001)")
-    assert _said(table) == ["t.parquet: The table has more than 1,000,000 rows."]
+    assert table.said == ["t.parquet: The table has more than 1,000,000 rows."]
 
 
 def test_parquet_is_read_in_a_closed_room(tmp_path: Path) -> None:
@@ -163,9 +157,9 @@ def test_xlsx_values_are_plain_data() -> None:
             ["last", timedelta(hours=30)],
         )
     )
-    assert _said(table) == []
+    assert table.said == []
     assert table.columns == ["id", "text", "x"]
-    assert _values(table) == [
+    assert table.values == [
         {"id": 1, "text": "line\nbreak", "x": 2},
         {"id": 2.5, "text": "\r and _x000D_", "x": True},
         {"id": "2024-01-02", "text": "2024-01-02T03:04:05", "x": "2024-01-02"},
@@ -179,17 +173,34 @@ def test_xlsx_values_are_plain_data() -> None:
     assert table.rows[0].text_rows
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 1_000_000])
+def test_a_formula_is_found_wherever_a_piece_of_the_file_ends(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(xlsx_rows, "_CHUNK_BYTES", size)
+    with zipfile.ZipFile(io.BytesIO(_xlsx(["id"], ["=1+1"]))) as archive:
+        assert xlsx_rows._holds_formula(archive, SHEET)
+    with zipfile.ZipFile(io.BytesIO(_xlsx(["id"], ["text"]))) as archive:
+        assert not xlsx_rows._holds_formula(archive, SHEET)
+
+
+def test_reading_a_workbook_changes_no_setting_of_the_process() -> None:
+    before = list(warnings.filters)
+    rows = read_table(io.BytesIO(_xlsx(["id"], ["a"], ["b"])), PurePosixPath("t.xlsx"), []).rows
+    next(rows)
+    assert warnings.filters == before
+    rows.close()
+
+
 def test_xlsx_mistakes_have_row_and_column() -> None:
     data = _xlsx(["id", "queue"], ["a", "#N/A"], [], ["=1+1", "b"], ["c", "d", "e"], ["f", "g"], A9="", D12=None)
     table = _read_xlsx(data)
-    assert _said(table) == [
+    assert table.said == [
         "t.xlsx (row 2, column queue): The cell holds the error #N/A.",
         "t.xlsx (row 4, column id): The formula in the cell has no stored value.",
         "t.xlsx (row 3): Row 3 is empty and was skipped.",
         "t.xlsx (row 5, column C): Row 5 has 3 cells, but the header names 2.",
     ]
     assert table.problems[2].severity is Severity.WARNING
-    assert _values(table) == [{"id": "f", "queue": "g"}]
+    assert table.values == [{"id": "f", "queue": "g"}]
 
 
 @pytest.mark.parametrize(
@@ -219,7 +230,7 @@ def test_the_first_visible_sheet_is_read() -> None:
     file = io.BytesIO()
     book.save(file)
     book.close()
-    assert _values(_read_xlsx(file.getvalue())) == [{"shown": "yes"}]
+    assert _read_xlsx(file.getvalue()).values == [{"shown": "yes"}]
 
 
 def _repacked(data: bytes, change: dict[str, bytes]) -> bytes:
@@ -241,7 +252,7 @@ def test_a_wrong_size_in_the_sheet_loses_no_row() -> None:
         sheet = archive.read(SHEET)
     assert b'ref="A1:A3"' in sheet
     wrong = _repacked(data, {SHEET: sheet.replace(b'ref="A1:A3"', b'ref="A1"')})
-    assert _values(_read_xlsx(wrong)) == [{"id": "a"}, {"id": "b"}]
+    assert _read_xlsx(wrong).values == [{"id": "a"}, {"id": "b"}]
 
 
 def test_a_formula_with_a_stored_value_is_that_value() -> None:
@@ -250,7 +261,7 @@ def test_a_formula_with_a_stored_value_is_that_value() -> None:
         sheet = archive.read(SHEET)
     assert b"<v></v>" in sheet or b"<v/>" in sheet or b"<v />" in sheet
     stored = re.sub(rb"<v ?/>|<v></v>", b"<v>2.0</v>", sheet)
-    (values,) = _values(_read_xlsx(_repacked(data, {SHEET: stored})))
+    (values,) = _read_xlsx(_repacked(data, {SHEET: stored})).values
     assert values == {"n": 2}
     assert type(values["n"]) is int
 
@@ -277,7 +288,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(xlsx_rows, "_MAX_UNPACKED_MB", 5)
     bomb = _repacked(_xlsx(["id"]), {"xl/media/zeros": b"\0" * (6 * 2**20)})
     assert len(bomb) < 2**16
-    assert _said(_read_xlsx(bomb)) == ["t.xlsx: The workbook unpacks to more than 5 MB."]
+    assert _read_xlsx(bomb).said == ["t.xlsx: The workbook unpacks to more than 5 MB."]
 
 
 def test_an_entity_bomb_does_not_grow() -> None:
@@ -292,4 +303,4 @@ def test_an_entity_bomb_does_not_grow() -> None:
 
 def test_too_many_cells_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(xlsx_rows, "_MAX_CELLS", 1_000)
-    assert _said(_read_xlsx(_xlsx(["id"], XFD2=1))) == ["t.xlsx: The sheet has more than 1,000 cells."]
+    assert _read_xlsx(_xlsx(["id"], XFD2=1)).said == ["t.xlsx: The sheet has more than 1,000 cells."]

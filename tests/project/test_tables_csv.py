@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
-from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from llmctl.errors import Severity
-from llmctl.project.tables import Table, read_table
+from llmctl.project.tables import csv_rows
 from llmctl.project.tables.records import MAX_PROBLEMS
+from tests.project.whole_table import WholeTable, whole_table
 
 OPEN = "The quote that opens the cell is never closed; nothing from row "
 AFTER = "There is text after the closing quote of the cell; nothing from row "
 EXPECTED = [{"id": "1", "text": "Über, alles"}, {"id": "2", "text": "two\nlines"}]
 
 
-def _read(data: bytes | str, name: str = "t.csv") -> Table:
-    return read_table(data if isinstance(data, bytes) else data.encode(), PurePosixPath(name))
-
-
-def _values(table: Table) -> list[dict[str, object]]:
-    return [row.values for row in table.rows]
-
-
-def _said(table: Table) -> list[str]:
-    return [f"{problem.place}: {problem.message}" for problem in table.problems]
+def _read(data: bytes | str, name: str = "t.csv") -> WholeTable:
+    return whole_table(data, name)
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
@@ -38,20 +30,20 @@ def test_every_spreadsheet_is_read(separator: str, encoding: str, end: str) -> N
     lines = ["id,text", '1,"Über, alles"', '2,"two\nlines"', ""]
     text = end.join(line.replace(",", separator, 1) for line in lines)
     table = _read(text.encode(encoding))
-    assert _said(table) == []
-    assert _values(table) == EXPECTED
+    assert table.said == []
+    assert table.values == EXPECTED
     assert table.columns == ["id", "text"]
 
 
 def test_utf16_of_both_byte_orders() -> None:
     for mark, encoding in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
-        assert _values(_read(mark + "a;b\nü;2\n".encode(encoding))) == [{"a": "ü", "b": "2"}]
+        assert _read(mark + "a;b\nü;2\n".encode(encoding)).values == [{"a": "ü", "b": "2"}]
 
 
 def test_windows_1252_is_read_and_said() -> None:
     table = _read("id;text\n1;Grüße für 5 €\n".encode("cp1252"))
-    assert _values(table) == [{"id": "1", "text": "Grüße für 5 €"}]
-    assert _said(table) == ["t.csv:2: The file is not UTF-8; it was read as Windows-1252."]
+    assert table.values == [{"id": "1", "text": "Grüße für 5 €"}]
+    assert table.said == ["t.csv:2: The file is not UTF-8; it was read as Windows-1252."]
     assert table.problems[0].severity is Severity.WARNING
 
 
@@ -82,17 +74,17 @@ def test_bytes_that_are_no_text_are_refused(data: bytes) -> None:
 def test_the_header_decides(text: str, columns: list[str]) -> None:
     table = _read(text)
     assert table.columns == columns
-    assert _said(table) == []
+    assert table.said == []
     assert all(list(row.values) == columns for row in table.rows)
 
 
 def test_a_tsv_keeps_its_commas() -> None:
-    assert _values(_read("a,x\tb,y\n1,1\t2,2\n", "T.TSV")) == [{"a,x": "1,1", "b,y": "2,2"}]
+    assert _read("a,x\tb,y\n1,1\t2,2\n", "T.TSV").values == [{"a,x": "1,1", "b,y": "2,2"}]
 
 
 def test_values_are_text_exactly_as_written() -> None:
     table = _read('a,b,c,d\n 1.10 ,010,,"say ""hi"" \r\n to me"\n')
-    assert _values(table) == [{"a": " 1.10 ", "b": "010", "c": "", "d": 'say "hi" \r\n to me'}]
+    assert table.values == [{"a": " 1.10 ", "b": "010", "c": "", "d": 'say "hi" \r\n to me'}]
 
 
 def test_rows_have_the_numbers_that_a_spreadsheet_shows() -> None:
@@ -100,7 +92,7 @@ def test_rows_have_the_numbers_that_a_spreadsheet_shows() -> None:
     assert [(row.number, row.place.line) for row in table.rows] == [(2, 3), (3, 5), (5, 7)]
     assert str(table.rows[2].cell("text")) == "t.csv:7 (row 5, column text)"
     assert table.rows[0].text_rows
-    assert _said(table) == ["t.csv:6 (row 4): Row 4 is empty and was skipped."]
+    assert table.said == ["t.csv:6 (row 4): Row 4 is empty and was skipped."]
     assert table.problems[0].severity is Severity.WARNING
 
 
@@ -131,13 +123,13 @@ def test_rows_have_the_numbers_that_a_spreadsheet_shows() -> None:
 )
 def test_mistakes_are_placed(text: str, said: list[str]) -> None:
     table = _read(text)
-    assert _said(table) == said
+    assert table.said == said
     assert all(problem.severity is Severity.ERROR for problem in table.problems)
-    assert {"a": "1", "b": "2"} not in _values(table)
+    assert {"a": "1", "b": "2"} not in table.values
 
 
 def test_rows_beside_a_bad_one_are_still_read() -> None:
-    assert _values(_read("a,b\n1\n4,5\n6,7,8\n9,0\n")) == [{"a": "4", "b": "5"}, {"a": "9", "b": "0"}]
+    assert _read("a,b\n1\n4,5\n6,7,8\n9,0\n").values == [{"a": "4", "b": "5"}, {"a": "9", "b": "0"}]
 
 
 def test_a_file_wrong_on_every_row_is_said_once_and_for_all() -> None:
@@ -146,8 +138,20 @@ def test_a_file_wrong_on_every_row_is_said_once_and_for_all() -> None:
     assert table.problems[-1].message == "There are 4,900 more problems like these."
 
 
+def test_the_pieces_in_which_a_file_is_looked_through_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_rows, "_CHUNK_BYTES", 2)
+    text = "id;text\n1;Grüße\n2;für 5 €\n"
+    assert _read(text).values == [{"id": "1", "text": "Grüße"}, {"id": "2", "text": "für 5 €"}]
+    table = _read(text.encode("cp1252"))
+    assert table.values == [{"id": "1", "text": "Grüße"}, {"id": "2", "text": "für 5 €"}]
+    assert table.said == ["t.csv:2: The file is not UTF-8; it was read as Windows-1252."]
+    assert _read(b"a\nb\n\xc3").said == ["t.csv:3: The file is not UTF-8; it was read as Windows-1252."]
+    assert _read(b"a\nb\n\xc3\x81x\xff\x81").said == ["t.csv:3: The byte 0xFF is not UTF-8."]
+    assert _read("only\na\tb\n", "t.tsv").columns == ["only"]
+
+
 def test_a_cell_may_be_a_whole_document() -> None:
-    assert _values(_read(f'a,b\n1,"{"x" * 500_000}"\n'))[0]["b"] == "x" * 500_000
+    assert _read(f'a,b\n1,"{"x" * 500_000}"\n').values[0]["b"] == "x" * 500_000
 
 
 def test_twenty_thousand_rows_are_no_wait() -> None:
@@ -168,7 +172,7 @@ def test_what_a_csv_writer_writes_is_read_back(rows: list[tuple[str, str]], sepa
     writer.writerows([("id", "text"), *rows])
     table = _read(file.getvalue())
     kept = [{"id": left, "text": right} for left, right in rows if left or right]
-    assert _values(table) == kept
+    assert table.values == kept
     assert all(problem.severity is Severity.WARNING for problem in table.problems)
 
 

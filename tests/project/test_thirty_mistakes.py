@@ -6,6 +6,7 @@ A line that holds a mistake says so itself: `# problem: words | words of the hin
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,10 @@ NOT_MARKED = [
 
 def project_problems() -> list[Problem]:
     config = load_config(FOLDER / "llmctl.toml", {})
-    return load_project(config, WorkingTree(config.root), EVALUATORS).problems
+    loaded = load_project(config, WorkingTree(config.root), EVALUATORS)
+    for bank in loaded.banks.values():
+        deque(bank.read_cases(loaded.problems), maxlen=0)
+    return loaded.problems
 
 
 def test_every_mistake_of_the_files_is_found_once_and_nothing_else() -> None:
@@ -76,7 +80,9 @@ def test_every_mistake_of_the_files_is_found_once_and_nothing_else() -> None:
 
 
 def test_problems_are_sorted_by_file_and_line() -> None:
-    places = [(str(one.place.file), one.place.line or 0) for one in project_problems() if one.place]
+    config = load_config(FOLDER / "llmctl.toml", {})
+    problems = load_project(config, WorkingTree(config.root), EVALUATORS).problems
+    places = [(str(one.place.file), one.place.line or 0) for one in problems if one.place]
     assert places == sorted(places)
 
 

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
-from llmctl.errors import UsageError
-from llmctl.project.models import Case
+from llmctl.errors import Problem, UsageError
+from llmctl.project.models import Bank, Case
 from llmctl.runs.selection import PromptReference, Selection, select_cases
 
 CASES = [Case("bank", f"case-{number}", {}, (), tags=("even",) if number % 2 == 0 else ()) for number in range(10)]
+MISTAKE = Problem("The last row is wrong.")
 
 
-def ids(selection: Selection) -> list[str]:
-    return [case.id for case in select_cases(CASES, selection)]
+def bank(cases: list[Case]) -> Bank:
+    def read(problems: list[Problem]) -> Iterator[Case]:
+        yield from cases
+        problems.append(MISTAKE)
+
+    return Bank("bank", Path("testbanks/bank.yaml"), read)
+
+
+def ids(selection: Selection, cases: list[Case] = CASES) -> list[str]:
+    problems: list[Problem] = []
+    found = [case.id for case in select_cases(bank(cases), selection, problems)]
+    assert problems == [MISTAKE]  # whatever is selected, and once
+    return found
 
 
 @pytest.mark.parametrize(
@@ -37,6 +53,17 @@ def test_a_sample_is_drawn_by_its_seed_and_keeps_the_order() -> None:
     assert samples[3] == ids(Selection(sample=5, seed=3))
     assert all(sample == sorted(sample) and len(set(sample)) == 5 for sample in samples)
     assert len({tuple(sample) for sample in samples}) > 10
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("size", [0, 1, 40, 99, 100, 1_000])
+def test_a_sample_of_a_stream_is_the_sample_of_the_list(seed: int, size: int) -> None:
+    cases = [Case("bank", f"case-{number}", {}, (), tags=("odd",) if number % 2 else ()) for number in range(200)]
+    tagged = [case.id for case in cases if case.tags]
+    drawn = range(100) if size >= 100 else random.Random(seed).sample(range(100), size)
+    expected = [tagged[position] for position in sorted(drawn)]
+    assert ids(Selection(tags=("odd",), sample=size, seed=seed), cases) == expected
+    assert ids(Selection(tags=("odd",), sample=size, seed=seed, limit=7), cases) == expected[:7]
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
-from llmctl.project.tables.records import TableBuilder
+from llmctl.project.tables.records import MAX_PROBLEMS, Row, Table
 
-__all__ = ["CellRow", "add_cell_rows", "column_letters"]
+__all__ = ["CellRow", "column_letters", "named_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,27 +25,49 @@ class CellRow:
         return all(cell == "" for cell in self.cells)
 
 
-def add_cell_rows(builder: TableBuilder, rows: Iterable[CellRow], *, short_rows: bool) -> None:
+@dataclass(slots=True)
+class _EmptyRows:
+    """Rows that count only once something stands below them."""
+
+    waiting: list[CellRow] = field(default_factory=list)
+    more: int = 0
+
+    def add(self, row: CellRow) -> None:
+        if len(self.waiting) < MAX_PROBLEMS:
+            self.waiting.append(row)
+        else:
+            self.more += 1
+
+    def say(self, table: Table) -> None:
+        if self.waiting:
+            for row in self.waiting:
+                table.warn(f"Row {row.number} is empty and was skipped.", table.at(row.number, row.line))
+            table.warn_more(self.more)
+            self.waiting.clear()
+            self.more = 0
+
+
+def named_rows(table: Table, rows: Iterable[CellRow], *, short_rows: bool) -> Iterator[Row]:
     """Read the header and then every row; with `short_rows` a row may leave out its last cells."""
-    waiting: list[CellRow] = []  # empty rows, which count only once something stands below them
+    empty = _EmptyRows()
     header = False
-    for row in rows:
+    for cells in rows:
         if not header:
             header = True
-            if not _read_header(builder, row):
-                return None
-        elif row.empty:
-            waiting.append(row)
+            if not _read_header(table, cells):
+                return
+        elif cells.empty:
+            empty.add(cells)
         else:
-            for empty in waiting:
-                builder.warn(f"Row {empty.number} is empty and was skipped.", builder.at(empty.number, empty.line))
-            waiting.clear()
-            if builder.full:
-                return builder.refuse_more_rows()
-            _add(builder, row, short_rows)
+            empty.say(table)
+            if table.full:
+                table.refuse_more_rows()
+                return
+            row = _named(table, cells, short_rows)
+            if row is not None:
+                yield row
     if not header:
-        builder.refuse("The file is empty.", hint="Its first row must name the columns.")
-    return None
+        table.refuse("The file is empty.", hint="Its first row must name the columns.")
 
 
 def column_letters(index: int) -> str:
@@ -58,50 +80,55 @@ def column_letters(index: int) -> str:
     return letters
 
 
-def _read_header(builder: TableBuilder, row: CellRow) -> bool:
+def _read_header(table: Table, row: CellRow) -> bool:
     names = [str(cell).strip() for cell in row.cells]
     while names and not names[-1]:
         names.pop()
     if any("\0" in name for name in names):
-        builder.refuse("The header holds a NUL character.", builder.at(row.number, row.line), "Save the file as UTF-8.")
+        table.refuse("The header holds a NUL character.", table.at(row.number, row.line), "Save the file as UTF-8.")
         return False
     if not names:
-        builder.refuse(f"Row {row.number} is empty.", builder.at(row.number, row.line), "It must name the columns.")
+        table.refuse(f"Row {row.number} is empty.", table.at(row.number, row.line), "It must name the columns.")
         return False
     where: dict[str, list[str]] = defaultdict(list)
     for index, name in enumerate(names):
         where[name].append(column_letters(index))
-    before = len(builder.problems)
+    sound = True
     for name, letters in where.items():
-        place = builder.at(row.number, row.line, name or letters[0])
+        place = table.at(row.number, row.line, name or letters[0])
         if not name:
             missing = ", ".join(letters)
-            builder.refuse(f"Column {missing} has no name in row {row.number}.", place, "Name it, or delete it.")
+            sound = False
+            table.refuse(f"Column {missing} has no name in row {row.number}.", place, "Name it, or delete it.")
         elif len(letters) > 1:
             twice = " and ".join(letters)
-            builder.refuse(f"The column name `{name}` stands in {twice}.", place, "Give every column its own name.")
-    builder.columns.extend(names)
-    return len(builder.problems) == before
+            sound = False
+            table.refuse(f"The column name `{name}` stands in {twice}.", place, "Give every column its own name.")
+    table.columns.extend(names)
+    table.header = True
+    return sound
 
 
-def _add(builder: TableBuilder, row: CellRow, short_rows: bool) -> None:
-    columns = builder.columns
+def _named(table: Table, row: CellRow, short_rows: bool) -> Row | None:
+    columns = table.columns
     cells = list(row.cells)
     while len(cells) > len(columns) and cells[-1] == "":
         cells.pop()
     if short_rows:
         cells += [""] * (len(columns) - len(cells))
     if len(cells) != len(columns):
-        return _refuse_length(builder, row, len(cells), short_rows)
+        _refuse_length(table, row, len(cells), short_rows)
+        return None
     for column, cell in zip(columns, cells, strict=True):
         if isinstance(cell, str) and "\0" in cell:
-            place = builder.at(row.number, row.line, column)
-            return builder.refuse("The cell holds a NUL character.", place, "Delete it, or save the file as UTF-8.")
-    return builder.add(dict(zip(columns, cells, strict=True)), row.number, row.line)
+            place = table.at(row.number, row.line, column)
+            table.refuse("The cell holds a NUL character.", place, "Delete it, or save the file as UTF-8.")
+            return None
+    return table.row(dict(zip(columns, cells, strict=True)), row.number, row.line)
 
 
-def _refuse_length(builder: TableBuilder, row: CellRow, count: int, short_rows: bool) -> None:
-    columns = builder.columns
+def _refuse_length(table: Table, row: CellRow, count: int, short_rows: bool) -> None:
+    columns = table.columns
     if count < len(columns):
         column, hint = columns[count], "Write the missing cells, or leave them empty between separators."
     else:
@@ -111,4 +138,4 @@ def _refuse_length(builder: TableBuilder, row: CellRow, count: int, short_rows: 
         hint = "Name the column in the header, or clear the cell."
     counts = f"{count} cell" if count == 1 else f"{count} cells"
     message = f"Row {row.number} has {counts}, but the header names {len(columns)}."
-    builder.refuse(message, builder.at(row.number, row.line, column), hint)
+    table.refuse(message, table.at(row.number, row.line, column), hint)

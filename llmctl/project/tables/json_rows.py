@@ -5,64 +5,70 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from typing import BinaryIO
 
 from llmctl.errors import Place
 from llmctl.project.syntax.document import line_at
 from llmctl.project.syntax.json_text import JsonReader, JsonValue, plain_complaint
-from llmctl.project.tables.records import Table, TableBuilder
+from llmctl.project.tables.records import Row, Table
 
-__all__ = ["add_object", "read_json", "read_jsonl"]
+__all__ = ["json_rows", "jsonl_rows", "object_row"]
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _ONE_LIST = "Write a list of objects, or an object with one list in it."
 
 
-def read_jsonl(data: bytes, path: PurePosixPath) -> Table:
-    """Read one object a line. A line ends at a newline only: U+2028 may stand inside a text."""
-    builder = TableBuilder(path)
+def jsonl_rows(stream: BinaryIO, table: Table) -> Iterator[Row]:
+    """One object a line. A line ends at a newline only: U+2028 may stand inside a text."""
     reader = JsonReader()
-    for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).split(b"\n"), start=1):
+    skip_mark(stream)
+    for number, line in enumerate(stream, start=1):
         if not line.strip():
             continue
-        if builder.full:
-            builder.refuse_more_rows()
-            break
-        _read_line(builder, reader, line.strip(b"\r"), number)
-    return builder.table()
+        if table.full:
+            table.refuse_more_rows()
+            return
+        row = _line_row(table, reader, line.strip(b"\r\n"), number)
+        if row is not None:
+            yield row
 
 
-def read_json(data: bytes, path: PurePosixPath) -> Table:
-    """Read a list of objects, or an object that holds one list."""
-    builder = TableBuilder(path)
+def skip_mark(stream: BinaryIO) -> None:
+    """Begin behind the byte order mark, where there is one."""
+    stream.seek(len(codecs.BOM_UTF8) if stream.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8 else 0)
+
+
+def json_rows(stream: BinaryIO, table: Table) -> Iterator[Row]:
+    """A list of objects, or an object that holds one list. The text is in memory as a whole, the rows are not."""
+    data = stream.read()
     try:
         text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
     except UnicodeDecodeError as error:
-        place = Place(builder.file, data.count(b"\n", 0, error.start) + 1)
-        builder.refuse("The file is not UTF-8.", place, "Save it as UTF-8.")
-        return builder.table()
+        place = Place(table.file, data.count(b"\n", 0, error.start) + 1)
+        table.refuse("The file is not UTF-8.", place, "Save it as UTF-8.")
+        return
+    del data
     try:
-        items = _Document(text).rows()
+        yield from _item_rows(table, text, _Document(text).rows())
     except json.JSONDecodeError as error:
-        _refuse_syntax(builder, error, text.split("\n")[error.lineno - 1], Place(builder.file, error.lineno))
+        _refuse_syntax(table, error, text.split("\n")[error.lineno - 1], Place(table.file, error.lineno))
     except _ShapeError as error:
-        builder.refuse(str(error), Place(builder.file, error.line), _ONE_LIST)
-    else:
-        _add_items(builder, text, items)
-    return builder.table()
+        table.refuse(str(error), Place(table.file, error.line), _ONE_LIST)
 
 
-def add_object(builder: TableBuilder, value: object, number: int, line: int | None) -> None:
-    """Keep a row that should be a mapping with text keys."""
+def object_row(table: Table, value: object, number: int, line: int | None) -> Row | None:
+    """A row that should be a mapping with text keys."""
     if not isinstance(value, dict):
-        return builder.refuse("The row is no object: it has no column names.", builder.at(number, line))
+        table.refuse("The row is no object: it has no column names.", table.at(number, line))
+        return None
     if not value:
-        return builder.refuse("The row is empty.", builder.at(number, line), "Delete it.")
-    known = set(builder.columns) if len(value) > 8 else builder.columns
-    builder.columns.extend(key for key in value if key not in known)
-    return builder.add(value, number, line)
+        table.refuse("The row is empty.", table.at(number, line), "Delete it.")
+        return None
+    table.name_columns(value)
+    return table.row(value, number, line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,37 +91,44 @@ class _Document:
         self._reader = JsonReader()
         self._position = 0
 
-    def rows(self) -> list[_Item]:
-        if self._next() == "[":
-            items = self._list()
-        elif self._next() == "{":
-            items = self._only_list(self._object())
-        else:
+    def rows(self) -> Iterator[_Item]:
+        opening = self._next()
+        if opening == "{":
+            # Read twice: a row can only be given away when it is sure that the list is the only one.
+            start = self._only_list(self._object())
+            self._expect_end()
+            self._position = start
+            yield from self._list()
+            return
+        if opening != "[":
             self._value()  # says what is wrong with a text that is no JSON at all
             raise _ShapeError("The file holds one value, not a list of rows.", 1)
+        yield from self._list()
+        self._expect_end()
+
+    def _expect_end(self) -> None:
         if self._next():  # `_next` has skipped the space before it
             raise json.JSONDecodeError("Extra data", self._text, self._position)
-        return items
 
-    def _only_list(self, lists: dict[str, list[_Item]]) -> list[_Item]:
+    def _only_list(self, lists: dict[str, int]) -> int:
         if len(lists) != 1:
             names = ", ".join(f"`{name}`" for name in lists) or "none"
             raise _ShapeError(f"The file's object must hold one list of rows; it holds {names}.", 1)
         return next(iter(lists.values()))
 
-    def _list(self) -> list[_Item]:
-        items: list[_Item] = []
+    def _list(self) -> Iterator[_Item]:
         for _ in self._members("]"):
-            items.append(self._value())
-        return items
+            yield self._value()
 
-    def _object(self) -> dict[str, list[_Item]]:
-        lists: dict[str, list[_Item]] = {}
+    def _object(self) -> dict[str, int]:
+        """Where each of its lists begins."""
+        lists: dict[str, int] = {}
         seen: set[str] = set()
         for _ in self._members("}"):
             key = self._key(seen)
             if self._next() == "[":
-                lists[key] = self._list()
+                lists[key] = self._position
+                deque(self._list(), maxlen=0)
             elif faults := self._value().read.faults:
                 raise _ShapeError(faults[0], self._line())
         return lists
@@ -162,40 +175,43 @@ class _Document:
         return self._text.count("\n", 0, self._position) + 1
 
 
-def _add_items(builder: TableBuilder, text: str, items: list[_Item]) -> None:
+def _item_rows(table: Table, text: str, items: Iterator[_Item]) -> Iterator[Row]:
     line, counted = 1, 0
     for number, item in enumerate(items, start=1):
-        if builder.full:
-            return builder.refuse_more_rows()
+        if table.full:
+            table.refuse_more_rows()
+            return
         line += text.count("\n", counted, item.start)
         counted = item.start
-        _add_read(builder, item.read, number, line)
-    return None
+        row = _read_row(table, item.read, number, line)
+        if row is not None:
+            yield row
 
 
-def _read_line(builder: TableBuilder, reader: JsonReader, line: bytes, number: int) -> None:
+def _line_row(table: Table, reader: JsonReader, line: bytes, number: int) -> Row | None:
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
-        place = Place(builder.file, number, error.start + 1)
-        return builder.refuse(f"The byte 0x{line[error.start]:02X} is not UTF-8.", place, "Save the file as UTF-8.")
+        place = Place(table.file, number, error.start + 1)
+        table.refuse(f"The byte 0x{line[error.start]:02X} is not UTF-8.", place, "Save the file as UTF-8.")
+        return None
     start = len(text) - len(text.lstrip(" \t\r"))
     try:
         read = reader.read(text, start)
         if rest := text[read.end :].lstrip(" \t\r"):
             raise json.JSONDecodeError("Extra data", text, len(text) - len(rest))
     except json.JSONDecodeError as error:
-        return _refuse_syntax(builder, error, text, Place(builder.file, number))
-    return _add_read(builder, read, number, number)
+        _refuse_syntax(table, error, text, Place(table.file, number))
+        return None
+    return _read_row(table, read, number, number)
 
 
-def _add_read(builder: TableBuilder, read: JsonValue, number: int, line: int) -> None:
+def _read_row(table: Table, read: JsonValue, number: int, line: int) -> Row | None:
     for fault in read.faults:
-        builder.refuse(fault, builder.at(number, line))
-    if not read.faults:
-        add_object(builder, read.value, number, line)
+        table.refuse(fault, table.at(number, line))
+    return None if read.faults else object_row(table, read.value, number, line)
 
 
-def _refuse_syntax(builder: TableBuilder, error: json.JSONDecodeError, line: str, place: Place) -> None:
+def _refuse_syntax(table: Table, error: json.JSONDecodeError, line: str, place: Place) -> None:
     place = Place(place.file, place.line, error.colno)
-    builder.refuse(plain_complaint(error), place, excerpt=line_at([line], Place(place.file, 1, error.colno)))
+    table.refuse(plain_complaint(error), place, excerpt=line_at([line], Place(place.file, 1, error.colno)))

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 from uuid import UUID
 
 from llmctl.canonical import WrittenFloat
-from llmctl.project.tables.records import MAX_ROWS, Table, TableBuilder
+from llmctl.project.tables.records import MAX_ROWS, Row, Table
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["read_parquet"]
+__all__ = ["parquet_rows"]
 
 _MAX_UNPACKED_MB = 500
 _ROWS_AT_ONCE = 1_000
@@ -56,22 +57,21 @@ class _Column:
         return name
 
 
-def read_parquet(data: bytes, path: PurePosixPath) -> Table:
-    """Read a `.parquet` file; row 1 is the first row of data, and a NULL is None."""
+def parquet_rows(stream: BinaryIO, table: Table) -> Iterator[Row]:
+    """The rows of a `.parquet` file; row 1 is the first row of data, and a NULL is None."""
     import duckdb
 
-    builder = TableBuilder(path)
     with tempfile.TemporaryDirectory(prefix="llmctl-") as folder:
         file = Path(folder) / "table.parquet"
-        file.write_bytes(data)
+        with file.open("wb") as copy:
+            shutil.copyfileobj(stream, copy)
         try:
             with _connect(file) as connection:
-                _read(connection, str(file), builder)
+                yield from _read(connection, str(file), table)
         except _TooLargeError as error:
-            builder.refuse(str(error), hint="Split the file.")
+            table.refuse(str(error), hint="Split the file.")
         except duckdb.Error:
-            builder.refuse("The file is not a Parquet file, or it is damaged.", hint=_DAMAGED)
-    return builder.table()
+            table.refuse("The file is not a Parquet file, or it is damaged.", hint=_DAMAGED)
 
 
 def _connect(file: Path) -> duckdb.DuckDBPyConnection:
@@ -83,7 +83,8 @@ def _connect(file: Path) -> duckdb.DuckDBPyConnection:
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "memory_limit": "1GB",
-            "threads": 2,
+            # One thread: more of them read ahead, 100 MB and more of a large file.
+            "threads": 1,
             "temp_directory": "",
         },
     )
@@ -93,17 +94,20 @@ def _connect(file: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _read(connection: duckdb.DuckDBPyConnection, file: str, builder: TableBuilder) -> None:
+def _read(connection: duckdb.DuckDBPyConnection, file: str, table: Table) -> Iterator[Row]:
     query = "FROM read_parquet($file)"
     bind = {"file": file}
     described = connection.execute(f"DESCRIBE {query}", bind).fetchall()
     columns = [_Column(row[0], row[1]) for row in described]
     _check_size(connection, columns, bind)
-    builder.columns.extend(column.name for column in columns)
+    table.columns.extend(column.name for column in columns)
+    table.header = True
     cells = ", ".join(column.expression for column in columns)
     connection.execute(f"SELECT {cells} {query}", bind)
     for number, values in enumerate(_fetch(connection), start=1):
-        _add(builder, number, values)
+        row = _row(table, number, values)
+        if row is not None:
+            yield row
 
 
 def _check_size(connection: duckdb.DuckDBPyConnection, columns: list[_Column], bind: dict[str, str]) -> None:
@@ -127,14 +131,15 @@ def _fetch(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[object, ...]
         yield from rows
 
 
-def _add(builder: TableBuilder, number: int, values: tuple[object, ...]) -> None:
+def _row(table: Table, number: int, values: tuple[object, ...]) -> Row | None:
     row: dict[str, object] = {}
-    for column, value in zip(builder.columns, values, strict=True):
+    for column, value in zip(table.columns, values, strict=True):
         try:
             row[column] = _plain(value)
         except _CellError as error:
-            return builder.refuse(str(error), builder.at(number, None, column))
-    return builder.add(row, number, None)
+            table.refuse(str(error), table.at(number, None, column))
+            return None
+    return table.row(row, number, None)
 
 
 def _plain(value: object) -> object:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from llmctl.errors import Place, Problem, Severity
+from llmctl.project.problem_list import ProblemList
 
-__all__ = ["MAX_PROBLEMS", "MAX_ROWS", "Row", "Table", "TableBuilder"]
+__all__ = ["MAX_PROBLEMS", "MAX_ROWS", "Row", "Table"]
 
 MAX_ROWS = 1_000_000
 MAX_PROBLEMS = 100
@@ -31,41 +33,46 @@ class Row:
         return Place(self.place.file, self.place.line, None, f"row {self.number}, column {column}")
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """All good rows of a file, in its order, and the problems of the others."""
-
-    rows: list[Row]
-    columns: list[str]
-    """In the order of the file, or in which the rows first name them."""
-    problems: list[Problem]
-
-
 @dataclass
-class TableBuilder:
-    """Collects rows and problems while a file is read."""
+class Table:
+    """A table that is being read: what is known of it so far."""
 
     path: PurePosixPath
+    problems: list[Problem]
+    """Whoever reads the rows finds their problems here; they may be taken out at any time."""
     text_rows: bool = False
-    rows: list[Row] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    unsaid: int = 0
+    """In the order of the file, or in which the rows first name them."""
+    header: bool = False
+    """Whether `columns` are all there will be: true from the first row on, where a file names them before its rows."""
+    rows: Generator[Row, None, None] = field(init=False)
+    """The good rows, each read when it is asked for. Close it before the file, where not all of them are read."""
+    file: Path = field(init=False)
+    """The file as problems name it."""
+    _said: ProblemList = field(init=False)
+    _known: set[str] = field(default_factory=set)
+    _count: int = 0
 
-    @property
-    def file(self) -> Path:
-        """The file as problems name it."""
-        return Path(self.path)
+    def __post_init__(self) -> None:
+        self.file = Path(self.path)
+        self.rows = _no_rows()
+        self._said = ProblemList(self.problems, MAX_PROBLEMS)
 
     @property
     def full(self) -> bool:
-        """Whether the table holds as many rows as it may; the first one too many is a problem."""
-        return len(self.rows) >= MAX_ROWS
+        """Whether the table has given as many rows as it may; the first one too many is a problem."""
+        return self._count >= MAX_ROWS
 
-    def add(self, values: dict[str, object], number: int, line: int | None) -> None:
-        """Keep a row."""
-        place = Place(self.file, line, None, f"row {number}")
-        self.rows.append(Row(values, number, place, self.text_rows))
+    def row(self, values: dict[str, object], number: int, line: int | None) -> Row:
+        """A row of the table."""
+        self._count += 1
+        return Row(values, number, Place(self.file, line, None, f"row {number}"), self.text_rows)
+
+    def name_columns(self, names: Iterable[str]) -> None:
+        """Add the names that no row has brought before."""
+        self.columns.extend(name for name in names if name not in self._known)
+        if len(self._known) < len(self.columns):
+            self._known.update(self.columns)
 
     def at(self, number: int, line: int | None, column: str | None = None) -> Place:
         """The place of a row, or of a cell in it."""
@@ -75,26 +82,25 @@ class TableBuilder:
     def refuse(
         self, message: str, place: Place | None = None, hint: str | None = None, *, excerpt: str | None = None
     ) -> None:
-        """Keep an error."""
-        self._keep(Problem(message, place or Place(self.file), hint, excerpt))
+        """Say an error."""
+        self._said.add(Problem(message, place or Place(self.file), hint, excerpt))
 
     def warn(self, message: str, place: Place | None = None, hint: str | None = None) -> None:
-        """Keep a warning."""
-        self._keep(Problem(message, place or Place(self.file), hint, severity=Severity.WARNING))
+        """Say a warning."""
+        self._said.add(Problem(message, place or Place(self.file), hint, severity=Severity.WARNING))
+
+    def warn_more(self, count: int) -> None:
+        """Count warnings like the last one, without a sentence for each."""
+        self._said.count(count, is_error=False)
 
     def refuse_more_rows(self) -> None:
-        """Keep the error that says how many rows a table may have."""
+        """Say how many rows a table may have."""
         self.refuse(f"The table has more than {MAX_ROWS:,} rows.", hint="Split the file.")
 
-    def table(self) -> Table:
-        """What was read."""
-        problems = list(self.problems)
-        if self.unsaid:
-            problems.append(Problem(f"There are {self.unsaid:,} more problems like these.", Place(self.file)))
-        return Table(self.rows, self.columns, problems)
+    def close(self) -> None:
+        """Say how many problems were left unsaid."""
+        self._said.close("like these")
 
-    def _keep(self, problem: Problem) -> None:
-        if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(problem)
-        else:
-            self.unsaid += 1
+
+def _no_rows() -> Generator[Row, None, None]:
+    yield from ()

@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from llmctl.project.syntax.document import DataPath
 from llmctl.project.syntax.yaml_reader import read_yaml
-from llmctl.project.tables.json_rows import add_object
-from llmctl.project.tables.records import Table, TableBuilder
+from llmctl.project.tables.json_rows import object_row
+from llmctl.project.tables.records import Row, Table
 
-__all__ = ["rows_from_yaml"]
+__all__ = ["yaml_rows"]
 
 
-def rows_from_yaml(data: bytes, path: PurePosixPath) -> Table:
-    """Read the rows of a YAML file; each begins on the line of its list item."""
-    builder = TableBuilder(path)
-    document = read_yaml(data, builder.file)
-    builder.problems.extend(document.problems)
+def yaml_rows(stream: BinaryIO, table: Table) -> Iterator[Row]:
+    """The rows of a YAML file, which is in memory as a whole; each begins on the line of its list item."""
+    document = read_yaml(stream.read(), table.file)
+    table.problems.extend(document.problems)
     if not document.readable:
-        return builder.table()
+        return
     found = _find_list(document.data)
     if found is None:
         if not document.problems:
             message = "The file holds no list of rows."
-            builder.refuse(message, document.place(), "Write a list of mappings, or a mapping with one list in it.")
-        return builder.table()
+            table.refuse(message, document.place(), "Write a list of mappings, or a mapping with one list in it.")
+        return
     base, items = found
     for index, item in enumerate(items):
-        if builder.full:
-            builder.refuse_more_rows()
-            break
-        add_object(builder, item, index + 1, document.place((*base, index)).line)
-    return builder.table()
+        if table.full:
+            table.refuse_more_rows()
+            return
+        row = object_row(table, item, index + 1, document.place((*base, index)).line)
+        if row is not None:
+            yield row
 
 
 def _find_list(data: object) -> tuple[DataPath, list[object]] | None:

@@ -6,7 +6,7 @@ work is one character, or a tenth of a value, that an operation may touch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, ValuesView
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -59,10 +59,12 @@ class TemplateError(Exception):
 class Budget:
     """What is left of the limits of one rendering, and the names that it was given."""
 
-    __slots__ = ("depth", "names", "steps", "work")
+    __slots__ = ("depth", "encode", "names", "steps", "work")
 
-    def __init__(self, names: Mapping[str, object]) -> None:
+    def __init__(self, names: Mapping[str, object], encode: Callable[[str], str] | None = None) -> None:
         self.names = names
+        self.encode = encode
+        """What happens to every value that is printed."""
         self.steps = MAX_STEPS
         self.work = MAX_WORK
         self.depth = 0

@@ -153,7 +153,7 @@ def _printed(_context: Context, value: object, name: str) -> str:
     budget = BUDGET.get()
     if type(value) is str:
         budget.charge(len(value))
-        return value
+        return value if budget.encode is None else budget.encode(value)
     if isinstance(value, Undefined):
         return str(value)  # raises
     if value is None:
@@ -162,7 +162,8 @@ def _printed(_context: Context, value: object, name: str) -> str:
     if type(value) not in SCALARS and not isinstance(value, list | tuple | dict):
         last = name.rpartition(".")[2]
         raise TemplateError(f"`{name}` is a function, not a value; for a key of that name write ['{last}']")
-    return budget.text(value)
+    text = budget.text(value)
+    return text if budget.encode is None else budget.encode(text)
 
 
 @pass_context

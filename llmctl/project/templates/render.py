@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
@@ -17,7 +17,9 @@ import jinja2
 from jinja2 import meta
 
 from llmctl.canonical import plain, written
-from llmctl.project.models import PlaceholderMessage, Prompt
+from llmctl.errors import Place
+from llmctl.project.message_files import MessageFileError, MessageFiles
+from llmctl.project.models import FilePart, ImagePart, Message, MessagePart, PlaceholderMessage, Prompt, TextPart
 from llmctl.project.templates.budget import BUDGET, MAX_CHARS, SCALARS, Budget, TemplateError
 from llmctl.project.templates.filters import FILTERS, TESTS
 from llmctl.project.templates.rewrite import check_nodes, meter
@@ -27,8 +29,9 @@ from llmctl.project.templates.variables import required_variables
 __all__ = [
     "Template",
     "TemplateError",
+    "check_plain",
     "compile_template",
-    "prompt_variables",
+    "message_templates",
     "render_messages",
 ]
 
@@ -47,8 +50,8 @@ class Template:
     """Those of them that it does not ask about first with `is defined` or `default`."""
     _compiled: jinja2.Template
 
-    def render(self, variables: Mapping[str, object]) -> str:
-        """Fill in the variables.
+    def render(self, variables: Mapping[str, object], *, encode: Callable[[str], str] | None = None) -> str:
+        """Fill in the variables; `encode` changes each value that is printed, not the template's own text.
 
         Raises:
             TemplateError: a variable is missing or no plain data, or the template fails or exceeds a limit.
@@ -56,8 +59,8 @@ class Template:
         used = {name: variables[name] for name in self.variables if name in variables}
         for name, value in used.items():
             if type(value) not in SCALARS:
-                _check_plain(name, value)
-        token = BUDGET.set(Budget(variables))
+                check_plain(name, value)
+        token = BUDGET.set(Budget(variables, encode))
         try:
             return self._render(used)
         except TemplateError as error:
@@ -120,11 +123,14 @@ def compile_template(text: str) -> Template:
     return Template(variables, required, jinja2.Template.from_code(_SANDBOX, code, dict(_SANDBOX.globals)))
 
 
-def render_messages(prompt: Prompt, variables: Mapping[str, object]) -> tuple[dict[str, object], ...]:
+def render_messages(
+    prompt: Prompt, variables: Mapping[str, object], files: MessageFiles | None = None
+) -> tuple[dict[str, object], ...]:
     """The prompt's messages as OpenAI chat messages.
 
     Raises:
-        TemplateError: with `message_index`, the first message that cannot be rendered.
+        TemplateError: with `message_index`, the first message that cannot be rendered, or that names a file which
+            cannot be sent.
     """
     rendered: list[dict[str, object]] = []
     for index, message in enumerate(prompt.messages):
@@ -132,30 +138,50 @@ def render_messages(prompt: Prompt, variables: Mapping[str, object]) -> tuple[di
             if isinstance(message, PlaceholderMessage):
                 rendered += _placed(message.name, variables.get(message.name))
             else:
-                content = compile_template(message.content).render(variables)
-                rendered.append({"role": message.role, "content": content})
+                rendered.append({"role": message.role, "content": _content(message, variables, files)})
         except TemplateError as error:
             raise TemplateError(error.message, error.line, message_index=index) from None
     return tuple(rendered)
 
 
-def prompt_variables(prompt: Prompt) -> frozenset[str]:
-    """Everything that the prompt may use of a case, placeholders included.
+def message_templates(message: Message) -> Iterator[tuple[str, Place | None]]:
+    """The templates of a message, each with the place where its text begins."""
+    if isinstance(message.content, str):
+        yield message.content, message.place
+        return
+    for part in message.content:
+        yield _part_template(part), part.place
 
-    Raises:
-        TemplateError: with `message_index`, a template that cannot be compiled.
-    """
-    return frozenset().union(*(_used(prompt, index) for index in range(len(prompt.messages))))
+
+def _part_template(part: MessagePart) -> str:
+    if isinstance(part, TextPart):
+        return part.text
+    return (part.file if isinstance(part, FilePart) else part.file or part.url) or ""
 
 
-def _used(prompt: Prompt, index: int) -> frozenset[str]:
-    message = prompt.messages[index]
-    if isinstance(message, PlaceholderMessage):
-        return frozenset({message.name})
+def _content(message: Message, variables: Mapping[str, object], files: MessageFiles | None) -> object:
+    if isinstance(message.content, str):
+        return compile_template(message.content).render(variables)
+    return [_part(part, compile_template(_part_template(part)).render(variables), files) for part in message.content]
+
+
+def _part(part: MessagePart, text: str, files: MessageFiles | None) -> dict[str, object]:
+    """One part in OpenAI's form, which `litellm` translates for other providers."""
+    if isinstance(part, TextPart):
+        return {"type": "text", "text": text}
+    if isinstance(part, ImagePart) and part.url is not None:
+        if not text.startswith(("https://", "http://")):
+            raise TemplateError("the address of an image must begin with https:// or http://")
+        return {"type": "image_url", "image_url": {"url": text}}
+    if files is None:
+        raise TemplateError("files cannot be read here")
     try:
-        return compile_template(message.content).variables
-    except TemplateError as error:
-        raise TemplateError(error.message, error.line, message_index=index) from None
+        if isinstance(part, ImagePart):
+            return {"type": "image_url", "image_url": {"url": files.image(text).data_url}}
+        found = files.file(text)
+    except MessageFileError as error:
+        raise TemplateError(str(error)) from None
+    return {"type": "file", "file": {"filename": found.name, "file_data": found.data_url}}
 
 
 def _placed(name: str, value: object) -> list[dict[str, object]]:
@@ -167,7 +193,7 @@ def _placed(name: str, value: object) -> list[dict[str, object]]:
             value = json.loads(value)
         except (ValueError, RecursionError):
             raise TemplateError(f"`{name}` must be a list of messages, or such a list as JSON text") from None
-    _check_plain(name, value)
+    check_plain(name, value)
     if not isinstance(value, list | tuple):
         raise TemplateError(f"`{name}` must be a list of messages, each with `role` and `content`")
     return [_message(f"{name}[{index}]", item) for index, item in enumerate(value)]
@@ -192,8 +218,12 @@ def _message(name: str, value: object) -> dict[str, object]:
     return {"role": role, "content": text, **rest}
 
 
-def _check_plain(name: str, value: object) -> None:
-    """Refuse anything that has attributes: through them a template could reach the machine."""
+def check_plain(name: str, value: object) -> None:
+    """Refuse anything that has attributes: through them a template could reach the machine.
+
+    Raises:
+        TemplateError: the value is no plain data.
+    """
     waiting = [value]
     count = 0
     while waiting:
