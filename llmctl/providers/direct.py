@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from llmctl.outcome import Outcome
@@ -21,19 +22,15 @@ class DirectTransport:
         self.slots = slots
         self._trust_env = trust_env
         self._session: aiohttp.ClientSession | None = None
+        self._headers: dict[str | None, Mapping[str, str]] = {}
+        """By key, as `aiohttp` wants them: built once."""
 
     async def start(self) -> None:
         """Open the session; connections are opened when they are needed, and kept."""
         if self._session is None:
-            import aiohttp
+            from llmctl.providers.http_session import open_session
 
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self.slots, ttl_dns_cache=300),
-                # The gateway's deadline holds for the whole attempt; aiohttp's would hold for parts of it.
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=self._trust_env,
-            )
+            self._session = open_session(trust_env=self._trust_env)
 
     async def send(self, asked: Asked, tape: Tape) -> Answer:
         """POST the request."""
@@ -41,10 +38,15 @@ class DirectTransport:
 
         if self._session is None:
             raise RuntimeError("the transport was not started")
-        if asked.api_key is not None and not (asked.api_key.isascii() and asked.api_key.isprintable()):
-            return Answer(Outcome.PROVIDER_ERROR, error=f"{asked.route.api_key_env} holds characters that no key has.")
+        headers = self._headers.get(asked.api_key)
+        if headers is None:
+            if asked.api_key is not None and not (asked.api_key.isascii() and asked.api_key.isprintable()):
+                sentence = f"{asked.route.api_key_env} holds characters that no key has."
+                return Answer(Outcome.PROVIDER_ERROR, error=sentence, sent=False)
+            from multidict import CIMultiDict
+
+            headers = self._headers[asked.api_key] = CIMultiDict(request_headers(asked.api_key))
         tape.request_body = request_json(asked.route, asked.request, streamed=asked.streamed)
-        headers = request_headers(asked.api_key)
         return await exchange(self._session, asked.route.url, headers, tape, streamed=asked.streamed)
 
     async def close(self) -> None:
@@ -56,7 +58,12 @@ class DirectTransport:
 
 def request_headers(api_key: str | None) -> dict[str, str]:
     """The headers of a request; never recorded."""
-    headers = {"Content-Type": "application/json", "User-Agent": "llmctl"}
+    headers = {
+        "Content-Type": "application/json",
+        "Accept": "*/*",
+        "Accept-Encoding": "identity",  # what is recorded is exactly what came
+        "User-Agent": "llmctl",
+    }
     if api_key:
         headers["Authorization"] = f"Bearer {api_key}"
     return headers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 import zlib
@@ -68,7 +69,9 @@ class VectorCache:
                 self._writer.execute("ROLLBACK")
 
     def _open(self) -> None:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # SQLite would let everybody read it; its log takes after it.
+        os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
         self._writer = _connect(self._file)
         self._writer.execute("PRAGMA journal_mode = WAL")
         self._writer.execute("PRAGMA synchronous = NORMAL")
@@ -95,7 +98,7 @@ class VectorCache:
     def _replace(self) -> None:
         """Rename the damaged file and begin a new one, unless another process was quicker."""
         try:
-            with FileLock(self._file.with_name(f"{self._file.name}.lock")):
+            with FileLock(self._file.with_name(f"{self._file.name}.lock"), mode=0o600):
                 if not _sound(self._file):
                     self._file.replace(self._file.with_name(f"{self._file.name}.damaged-{time.time_ns()}"))
                     for ending in ("-wal", "-shm"):

@@ -71,8 +71,16 @@ def _chance(key: str) -> float:
 
 
 def _last_user_message(request: ChatRequest) -> str:
-    texts = [str(message.get("content") or "") for message in request.messages if message.get("role") == "user"]
+    texts = [_text(message) for message in request.messages if message.get("role") == "user"]
     return texts[-1] if texts else ""
+
+
+def _text(message: Mapping[str, object]) -> str:
+    """A message's text, without images and files."""
+    content = message.get("content")
+    if not isinstance(content, list):
+        return str(content or "")
+    return " ".join(str(part["text"]) for part in content if isinstance(part, dict) and "text" in part)
 
 
 def _play(reply: Reply, asked: Asked, tape: Tape) -> Answer:
@@ -110,7 +118,7 @@ def _payload(reply: Reply, request: ChatRequest, model: str) -> dict[str, Any]:
     message: dict[str, object] = {"role": "assistant", "content": text}
     if reply.fault == "refused":
         message = {"role": "assistant", "content": None, "refusal": "I cannot help with that."}
-    words = sum(len(str(item.get("content") or "").split()) for item in request.messages)
+    words = sum(len(_text(item).split()) for item in request.messages)
     made = len(text.split())
     usage = {"prompt_tokens": words, "completion_tokens": made, "total_tokens": words + made}
     choices = [{"index": 0, "message": message, "finish_reason": finish}]

@@ -3,40 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
 
 from llmctl.outcome import Outcome
 from llmctl.providers.openai_chat import malformed, read_response
 from llmctl.providers.openai_stream import StreamReader
-from llmctl.providers.wire import MAX_BODY_BYTES, Answer, Retry, Tape
+from llmctl.providers.wire import MAX_BODY_BYTES, SOCKET_TIMES, Answer, Retry, SocketTimes, Tape
 
-__all__ = ["connection_failed", "cut_off", "exchange", "read_tape", "too_large"]
+__all__ = ["connection_failed", "cut_off", "dropped", "exchange", "no_http", "read_tape", "too_large"]
 
 
 async def exchange(
-    session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], tape: Tape, *, streamed: bool
+    session: aiohttp.ClientSession, url: str | URL, headers: Mapping[str, str], tape: Tape, *, streamed: bool
 ) -> Answer:
     """Send `tape.request_body`, put on the tape what comes back, and read it."""
-    reader: StreamReader | None = None
+    response = _Response(tape, SocketTimes(tape.clock), streamed)
+    token = SOCKET_TIMES.set(response.times)
     try:
+        answer = await response.post(session, url, headers)
+    except aiohttp.InvalidURL:
+        answer = Answer(Outcome.BAD_REQUEST, error=f"{url} is not an address that can be called.", sent=False)
+    except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+        answer = response.failed(error)
+    finally:
+        SOCKET_TIMES.reset(token)
+        tape.sent_at = response.times.sent_at or tape.sent_at
+    if answer.outcome is Outcome.MALFORMED:
+        tape.trim()
+    if streamed and answer.output and not tape.shown:
+        tape.pass_on(answer.output)
+    return answer
+
+
+@dataclass(slots=True)
+class _Response:
+    """An answer on its way in."""
+
+    tape: Tape
+    times: SocketTimes
+    streamed: bool
+    reader: StreamReader | None = None
+
+    async def post(self, session: aiohttp.ClientSession, url: str | URL, headers: Mapping[str, str]) -> Answer:
+        tape = self.tape
         # A redirect would carry the key to whoever is named in it.
         async with session.post(url, data=tape.request_body, headers=headers, allow_redirects=False) as response:
             tape.status, tape.headers = response.status, response.headers
-            if streamed and response.status == 200 and _is_event_stream(response):
-                reader = StreamReader()
+            if self.streamed and response.status == 200 and response.content_type == "text/event-stream":
+                self.reader = StreamReader()
             async for chunk in response.content.iter_any():
                 if not tape.add(chunk):
                     return too_large()
-                if reader is not None:
-                    _show(reader, chunk, tape)
-    except aiohttp.InvalidURL:
-        return Answer(Outcome.BAD_REQUEST, error=f"{url} is not an address that can be called.")
-    except (aiohttp.ClientError, OSError) as error:
-        if tape.status is None:
-            return connection_failed(error)
-        return reader.answer() if reader is not None and reader.done else cut_off(len(tape.body))
-    return read_tape(tape, reader)
+                if self.reader is not None:
+                    self._show(self.reader, chunk)
+        tape.ended_at = self.times.last_at
+        return read_tape(tape, self.reader)
+
+    def _show(self, reader: StreamReader, chunk: bytes) -> None:
+        for piece in reader.feed(chunk):
+            self.tape.show(piece.text, self.times.last_at)
+
+    def failed(self, error: Exception) -> Answer:
+        """The answer where the network, or the server's HTTP, broke down."""
+        tape, times = self.tape, self.times
+        if tape.status is not None:
+            return self.reader.answer() if self.reader is not None and self.reader.ended else cut_off(len(tape.body))
+        if times.unread:
+            tape.add(times.unread)
+            return no_http()
+        return dropped() if times.dropped else connection_failed(error, sent=times.sent_at is not None)
 
 
 def read_tape(tape: Tape, reader: StreamReader | None) -> Answer:
@@ -55,17 +94,21 @@ def cut_off(length: int) -> Answer:
     return malformed(f"The connection broke off after {length} bytes of the answer")
 
 
-def connection_failed(error: BaseException) -> Answer:
+def no_http() -> Answer:
+    """Bytes that no HTTP client can read."""
+    return malformed("What came back is not HTTP")
+
+
+def dropped() -> Answer:
+    """A connection from an earlier call that the server had closed meanwhile, which shows only when it is used."""
+    sentence = "The server had closed the connection that was kept from an earlier call."
+    return Answer(Outcome.PROVIDER_ERROR, error=sentence, retry=Retry.AT_ONCE)
+
+
+def connection_failed(error: BaseException, *, sent: bool = True) -> Answer:
     """No answer at all: refused, reset, unknown host, a certificate that does not fit."""
-    detail = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    # Its text would be the parser's view of a part of the headers.
+    said = "Server disconnected" if isinstance(error, aiohttp.ServerDisconnectedError) else str(error)
+    detail = " ".join(said.split()).rstrip(".") or type(error).__name__
     retry = Retry.NEVER if isinstance(error, aiohttp.ClientSSLError) else Retry.AGAIN
-    return Answer(Outcome.PROVIDER_ERROR, error=f"The connection failed: {detail[:300]}.", retry=retry)
-
-
-def _is_event_stream(response: aiohttp.ClientResponse) -> bool:
-    return response.content_type == "text/event-stream"
-
-
-def _show(reader: StreamReader, chunk: bytes, tape: Tape) -> None:
-    for piece in reader.feed(chunk):
-        tape.show(piece.text)
+    return Answer(Outcome.PROVIDER_ERROR, error=f"The connection failed: {detail[:300]}.", retry=retry, sent=sent)

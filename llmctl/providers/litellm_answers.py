@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llmctl.outcome import Outcome
-from llmctl.providers.http_exchange import connection_failed, cut_off, too_large
+from llmctl.providers.http_exchange import connection_failed, cut_off, dropped, no_http, too_large
 from llmctl.providers.openai_chat import malformed, read_error, read_payload, read_response
 from llmctl.providers.records import Usage
 from llmctl.providers.wire import Answer, Retry
@@ -30,7 +30,7 @@ def read_recorded(recording: Recording) -> Answer | None:
         return too_large()
     if tape.status is None:
         return None
-    if recording.broken and not (recording.reader and recording.reader.done):
+    if recording.broken and not (recording.reader and recording.reader.ended):
         return cut_off(len(tape.body))
     if not 200 <= tape.status < 300:
         return read_response(tape.status, tape.body)
@@ -59,6 +59,13 @@ def read_model_response(response: Any, recording: Recording, *, ended: bool = Tr
 def read_exception(error: Exception, recording: Recording) -> Answer:
     """What litellm raised, where no recorded answer says more."""
     kind, message = type(error).__name__, _message(error)
+    tape, times = recording.tape, recording.times
+    if tape.status is None and times is not None and times.unread:
+        tape.add(times.unread)
+        return no_http()
+    network = _network_failure(error) if tape.status is None else None
+    if network is not None and times is not None and times.dropped:
+        return dropped()
     if kind == "ContextWindowExceededError":
         return Answer(Outcome.CONTEXT_EXCEEDED, error=message)
     if kind == "ContentPolicyViolationError":
@@ -66,28 +73,28 @@ def read_exception(error: Exception, recording: Recording) -> Answer:
     if kind == "Timeout":
         return Answer(Outcome.TIMEOUT, error=message, retry=Retry.AGAIN)
     status = getattr(error, "status_code", None)
-    if recording.tape.status is None and _is_of_the_network(error):
-        return connection_failed(_Said(message))
-    if recording.tape.status is not None and status in {None, 200, 500}:
+    if network is not None:
+        return connection_failed(network, sent=times is not None and times.sent_at is not None)
+    if tape.status is not None and status in {None, 200, 500}:
         return malformed(f"The answer cannot be read: {message}")
     if isinstance(status, int):
         return replace(read_error(status, {"message": message}), error=message)
     return Answer(Outcome.PROVIDER_ERROR, error=message)
 
 
-def _is_of_the_network(error: BaseException | None) -> bool:
-    """Whether a failure of the network began it: litellm's own classes do not tell."""
+def _network_failure(error: BaseException | None) -> BaseException | None:
+    """The failure of the network that began it: litellm's own classes do not tell, and do not say what it was."""
+    import aiohttp
     import httpx
 
+    found = None
     while error is not None:
+        if isinstance(error, aiohttp.ClientError):
+            return error
         if isinstance(error, OSError | httpx.TransportError):
-            return True
+            found = error
         error = error.__cause__ or error.__context__
-    return False
-
-
-class _Said(Exception):
-    pass
+    return found
 
 
 def _message(error: Exception) -> str:

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from llmctl.canonical import plain
+from llmctl.outcome import Outcome
 from llmctl.providers.endpoints import ENDPOINT_VARIABLE, ENDPOINTS
 from llmctl.providers.litellm_answers import read_exception, read_model_response, read_recorded
+from llmctl.providers.openai_chat import malformed
 from llmctl.providers.wire import Answer, Asked, Tape
 
 if TYPE_CHECKING:
@@ -41,10 +43,11 @@ _STREAMED = frozenset({"azure", *_END_OF_STREAM, *ENDPOINTS})
 class LitellmTransport:
     """The `litellm` module, imported when it is first needed, with clients that record."""
 
-    def __init__(self, slots: int, environ: Mapping[str, str], *, timeout_s: float) -> None:
+    def __init__(self, slots: int, environ: Mapping[str, str], *, timeout_s: float, trust_env: bool = False) -> None:
         self.slots = slots
         self._environ = environ
         self._timeout_s = timeout_s
+        self._trust_env = trust_env
         self._litellm: Any = None
         self._handler: Any = None
         self._client: httpx.AsyncClient | None = None
@@ -58,26 +61,36 @@ class LitellmTransport:
         self._set_variables()
         # Its translations warn about their own types (pydantic, `ReadOnly`); nobody who reads that can act on it.
         warnings.filterwarnings("ignore", module=r"(?:litellm|openai|pydantic)(?:\.|$)")
+        # A deadline may come while it still makes its coroutine, in a thread.
+        warnings.filterwarnings("ignore", message=r"coroutine '\S*acompletion' was never awaited")
         module = await asyncio.to_thread(_imported)
         self._client, self._handler = _recording_clients()
         module.aclient_session = self._client
+        module.disable_aiohttp_trust_env = not self._trust_env  # the proxies that the environment names
         self._litellm = module
 
     async def send(self, asked: Asked, tape: Tape) -> Answer:
         """One call of `litellm.acompletion`."""
-        from llmctl.providers.litellm_recording import CURRENT, Recording
+        from llmctl.providers.litellm_recording import CURRENT, AnswerTaken, Recording
 
         if self._litellm is None:
             raise RuntimeError("the transport was not started")
         recording = Recording(tape)
         token = CURRENT.set(recording)
         try:
-            return await self._answer(self._litellm, asked, recording)
+            answer = await self._answer(self._litellm, asked, recording)
+        except AnswerTaken:
+            answer = read_recorded(recording) or malformed("The answer holds nothing")
         # litellm raises its own classes, those of every SDK below it, and plain ones from its translations.
         except Exception as error:
-            return read_recorded(recording) or read_exception(error, recording)
+            answer = read_recorded(recording) or read_exception(error, recording)
         finally:
             CURRENT.reset(token)
+        if answer.outcome is Outcome.MALFORMED:
+            tape.trim()
+        if asked.streamed and answer.output and not tape.shown:
+            tape.pass_on(answer.output)
+        return answer
 
     async def close(self) -> None:
         """Close the clients, forget those that litellm keeps, and put the environment back."""
@@ -102,18 +115,11 @@ class LitellmTransport:
         streamed = asked.streamed and asked.route.provider in _STREAMED
         response = await module.acompletion(**self._arguments(asked, recording.tape, streamed))
         if not streamed:
-            answer = read_recorded(recording) or read_model_response(response, recording)
-            if asked.streamed and answer.output:
-                recording.tape.show(answer.output)
-            return answer
+            return read_recorded(recording) or read_model_response(response, recording)
         chunks = []
         async for chunk in response:
             chunks.append(chunk)
-            if recording.reader is None:
-                _show(chunk, recording.tape)
-        whole = read_recorded(recording)
-        if whole is not None:
-            return whole
+            _show(chunk, recording)
         ended = _END_OF_STREAM.get(asked.route.provider, b"") in recording.tape.body
         return read_model_response(module.stream_chunk_builder(chunks), recording, ended=ended)
 
@@ -185,11 +191,13 @@ class _Notes:
 def _recording_clients() -> tuple[httpx.AsyncClient, Any]:
     """The HTTP client for OpenAI's SDK and the handler for litellm's own code; a redirect would carry the key away."""
     import httpx
+    from litellm.llms.custom_httpx.aiohttp_transport import LiteLLMAiohttpTransport
     from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 
+    from llmctl.providers.http_session import open_session
     from llmctl.providers.litellm_recording import RecordingTransport
 
-    transport = RecordingTransport(AsyncHTTPHandler.create_async_transport() or httpx.AsyncHTTPTransport())
+    transport = RecordingTransport(LiteLLMAiohttpTransport(client=open_session))
     client = httpx.AsyncClient(transport=transport, timeout=None, follow_redirects=False)
     return client, AsyncHTTPHandler(transport=transport, follow_redirects=False)
 
@@ -206,8 +214,8 @@ def _imported() -> Any:
     return litellm
 
 
-def _show(chunk: Any, tape: Tape) -> None:
+def _show(chunk: Any, recording: Recording) -> None:
     choices = getattr(chunk, "choices", None)
     text = getattr(choices[0].delta, "content", None) if choices else None
     if isinstance(text, str) and text:
-        tape.show(text)
+        recording.tape.show(text, recording.times.last_at if recording.times else None)

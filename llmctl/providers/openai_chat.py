@@ -13,7 +13,7 @@ from llmctl.outcome import Outcome
 from llmctl.providers.endpoints import is_reasoning_model
 from llmctl.providers.records import ChatRequest, Usage
 from llmctl.providers.routes import Route
-from llmctl.providers.wire import Answer, Retry
+from llmctl.providers.wire import Answer, Fault, Retry
 from llmctl.safe_text import replace_surrogates
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "read_error",
     "read_payload",
     "read_response",
+    "read_usage",
     "request_json",
     "wire_params",
 ]
@@ -87,7 +88,7 @@ def read_payload(payload: Mapping[str, Any]) -> Answer:
     """The answer in a response with status 200."""
     if payload.get("error"):
         return read_error(_status_within(payload["error"]), payload)
-    usage, model = _usage(payload.get("usage")), payload.get("model")
+    usage, model = read_usage(payload.get("usage")), payload.get("model")
     choices = payload.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
@@ -139,7 +140,7 @@ def _read_choice(choice: Mapping[str, Any], usage: Usage, model: str | None) -> 
         outcome,
         output="" if output is None and outcome.scored and not calls else output,
         tool_calls=calls,
-        finish_reason=finish if isinstance(finish, str) else None,
+        finish_reason=finish if isinstance(finish, str) and finish else None,
         served_model=model,
         usage=usage,
         error=error,
@@ -176,7 +177,8 @@ def _without_surrogates(value: Any) -> Any:
             return value
 
 
-def _usage(usage: Any) -> Usage:
+def read_usage(usage: Any) -> Usage:
+    """Tokens as the provider counted them; what it does not say, or says wrongly, is unknown."""
     if not isinstance(usage, dict):
         return Usage()
     details, made = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
@@ -207,25 +209,46 @@ _FILTERED = re.compile(
 _NO_MONEY = re.compile(
     r"insufficient_quota|billing_hard_limit|insufficient[ _](?:balance|credits|funds)|credit balance", re.IGNORECASE
 )
+_WRONG_KEY = re.compile(
+    r"invalid_api_key|API_KEY_INVALID|(?:incorrect|invalid) api key|api key not valid", re.IGNORECASE
+)
+_FLAGGED = re.compile(r"moderation|flagged", re.IGNORECASE)
+_BUSY = re.compile(r"rate_?limit|overloaded", re.IGNORECASE)
 _AGAIN = frozenset({408, 409, 425, 429})
 
 
 def read_error(status: int, payload: Any) -> Answer:
     """What an HTTP error, or an error inside a response, means."""
     message, codes = _message(payload), _codes(payload)
+    said = f"{codes} {message}"
     sentence = replace_surrogates(f"HTTP {status}: {message}" if message else f"HTTP {status}, without an explanation.")
     if status in {400, 413, 422} or (200 <= status < 300):
-        if _TOO_LONG.search(f"{codes} {message}"):
+        if _TOO_LONG.search(said):
             return Answer(Outcome.CONTEXT_EXCEEDED, error=sentence)
-        if _FILTERED.search(f"{codes} {message}"):
+        if _FILTERED.search(said):
             return Answer(Outcome.FILTERED, error=sentence)
     if 300 <= status < 400:
         return Answer(Outcome.BAD_REQUEST, error=f"HTTP {status}: the endpoint redirects elsewhere; correct api_base.")
+    fault = _fault(status, said, explained=payload is not None)
     if status in _AGAIN or status >= 500 or status < 300:
-        can_help = not (status in {402, 429} and _NO_MONEY.search(f"{codes} {message}"))
-        return Answer(Outcome.PROVIDER_ERROR, error=sentence, retry=Retry.AGAIN if can_help else Retry.NEVER)
+        retry = Retry.NEVER if fault is Fault.QUOTA else Retry.AGAIN
+        return Answer(Outcome.PROVIDER_ERROR, error=sentence, retry=retry, fault=fault)
     outcome = Outcome.PROVIDER_ERROR if status in {401, 402, 403} else Outcome.BAD_REQUEST
-    return Answer(outcome, error=sentence)
+    return Answer(outcome, error=sentence, fault=fault)
+
+
+def _fault(status: int, said: str, *, explained: bool) -> Fault | None:
+    """Whether the failure is the account's or the rate's, and not this call's."""
+    if status == 402 or (status in {400, 403, 429} and _NO_MONEY.search(said)):
+        return Fault.QUOTA
+    if status == 401 or (status == 400 and _WRONG_KEY.search(said)):
+        return Fault.AUTH
+    if status == 403:
+        # A web page with 403 is a firewall that took offence at one text, and "flagged" is OpenRouter's moderation.
+        return Fault.AUTH if explained and not _FLAGGED.search(said) else None
+    if status in {429, 503, 529} or (status < 300 and _BUSY.search(said)):
+        return Fault.RATE
+    return None
 
 
 def _status_within(error: Any) -> int:

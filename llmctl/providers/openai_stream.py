@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmctl.providers.openai_chat import malformed, parse_json, read_payload
+from llmctl.providers.openai_chat import malformed, parse_json, read_payload, read_usage
 from llmctl.providers.wire import Answer
 from llmctl.safe_text import replace_surrogates
 
@@ -36,6 +36,11 @@ class StreamReader:
     done: bool = False
     damage: str | None = None
 
+    @property
+    def ended(self) -> bool:
+        """Whether the provider said that this was all; what may still come then is the usage."""
+        return self.done or self.finish_reason is not None
+
     def feed(self, chunk: bytes) -> list[Piece]:
         """Take bytes as they come from the network; the pieces that became whole."""
         self.buffer += chunk
@@ -56,9 +61,9 @@ class StreamReader:
         if self.error is not None:
             return read_payload({"error": self.error, "usage": self.usage})
         if self.damage is not None:
-            return malformed(self.damage)
-        if self.finish_reason is None and not self.done:
-            return malformed("The stream broke off before its end")
+            return malformed(self.damage, read_usage(self.usage))
+        if not self.ended:
+            return malformed("The stream broke off before its end", read_usage(self.usage))
         message = {
             "content": "".join(self.text) if self.text else None,
             "refusal": "".join(self.refusal) or None,
@@ -100,7 +105,8 @@ class StreamReader:
         choice = choices[0] if isinstance(choices, list) and choices else None
         if not isinstance(choice, dict) or choice.get("index", 0) != 0:
             return []
-        if isinstance(choice.get("finish_reason"), str):
+        # Some servers send "" with every piece.
+        if isinstance(choice.get("finish_reason"), str) and choice["finish_reason"]:
             self.finish_reason = choice["finish_reason"]
         delta = choice.get("delta")
         return self._delta(delta) if isinstance(delta, dict) else []

@@ -26,6 +26,8 @@ class ChatRequest:
     """OpenAI's `response_format`: `{type: json_object}` or `{type: json_schema, json_schema: {...}}`."""
     options: Mapping[str, object] = field(default_factory=dict)
     """Goes to the provider as it is (for `fake`: its script)."""
+    payload: Mapping[str, object] | None = None
+    """What a target that is the user's own application is sent, rendered; None for a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Call:
     model: str
     """The model as asked for."""
     transport: str
-    """`direct`, `litellm`, `local` or `fake`."""
+    """`direct`, `litellm`, `local`, `fake` or `app`."""
     endpoint: str
     """URL without credentials, or the name of the local server."""
     outcome: Outcome

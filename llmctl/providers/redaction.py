@@ -1,31 +1,29 @@
-"""Keeps keys out of everything that reaches the disk."""
+"""Keeps keys out of everything that reaches the disk or the screen.
+
+Keys of this environment are known, and go in every form (`key_forms`). Other keys are known by their shape only
+(`key_shapes`), and go from bodies and errors; an answer keeps them, since an evaluator judges it as it came.
+"""
 
 from __future__ import annotations
 
-import json
+import dataclasses
+import operator
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
-__all__ = ["REDACTED", "Redactor", "allowed_headers"]
+from llmctl.providers.key_forms import SHORTEST, KnownKey, secrets_of
+from llmctl.providers.key_shapes import MARKS, replace_key_shapes
+
+__all__ = ["REDACTED", "Redactor", "Span", "allowed_headers"]
 
 REDACTED = "[redacted]"
 
-_SHORTEST = 8
-"""A shorter value is no key, and replacing it would damage ordinary text."""
-_SECRET_NAME = re.compile(r"(?:_API_KEY|_KEY|_TOKEN|_SECRET|_PASSWORD|_CREDENTIALS)$", re.IGNORECASE)
-_KEY_SHAPED = re.compile(
-    r"""
-      (?<![A-Za-z0-9])(?:sk|pk|rk|gsk|xai|pplx|hf|nvapi|csk|fw|r8)[-_][A-Za-z0-9][A-Za-z0-9_\-]{15,}
-    | (?<![A-Za-z0-9])AIza[A-Za-z0-9_\-]{30,}
-    | (?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])
-    | (?<![A-Za-z0-9])(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{20,}
-    | (?<![A-Za-z0-9])xox[abprs]-[A-Za-z0-9\-]{10,}
-    | (?<=Bearer\ )[A-Za-z0-9._~+/\-]{16,}=*
-    """,
-    re.VERBOSE,
-)
-
+_T = TypeVar("_T")
+_ESCAPED_LETTERS = (r"\\u00[2-7]", "%[2-7]", "&#")
+"""A text in which even letters and digits are escaped may hold a key of which no word can be seen."""
+_AFTER_A_CUT = ".…"
+"""What may stand behind a text that was cut."""
 _HEADERS = frozenset(
     {
         "cf-ray",
@@ -41,46 +39,125 @@ _HEADERS = frozenset(
 )
 
 
-class Redactor:
-    """Replaces the keys of this environment, and what looks like a key, by `[redacted]`."""
+@dataclasses.dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Where a key stands in a text."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._values: tuple[str, ...] = ()
-        self.learn(value for name, value in environ.items() if _SECRET_NAME.search(name))
+    start: int
+    end: int
+
+
+class Redactor:
+    """Replaces the keys of this environment, and what looks like a key, by `[redacted]`. For use from any thread."""
+
+    def __init__(self, environ: Mapping[str, str], names: Iterable[str] = ()) -> None:
+        """Learn the environment's keys: variables that are named like one, and those in `names` whatever they hold."""
+        self._values: frozenset[str] = frozenset()
+        self._keys: tuple[KnownKey, ...] = ()
+        self._build_sieves()
+        self.learn([*secrets_of(environ), *(environ.get(name, "") for name in names)])
+
+    @property
+    def keys(self) -> tuple[KnownKey, ...]:
+        """What is known, longest first."""
+        return self._keys
 
     def learn(self, values: Iterable[str]) -> None:
-        """Further values to replace, longest first, as they are and as JSON writes them."""
-        known = set(self._values)
-        for value in values:
-            text = value.strip()
-            if len(text) >= _SHORTEST:
-                known |= {text, json.dumps(text)[1:-1]}
-        self._values = tuple(sorted(known, key=len, reverse=True))
+        """Further values to replace. A value of fewer than 8 characters is no key."""
+        new = {text for value in values if len(text := value.strip()) >= SHORTEST and text not in REDACTED}
+        if new <= self._values:
+            return
+        values = sorted(self._values | new, key=len, reverse=True)
+        self._keys = tuple(map(KnownKey, values))
+        self._build_sieves()
+        self._values = frozenset(values)
 
     def text(self, text: str) -> str:
-        """For bodies and errors: exact keys, and whatever is shaped like one."""
-        return _KEY_SHAPED.sub(REDACTED, self.exact(text))
-
-    def exact(self, text: str) -> str:
-        """For answers that evaluators judge: only keys that are really in use."""
-        for value in self._values:
-            if value in text:
-                text = text.replace(value, REDACTED)
+        """For bodies and errors: known keys, and whatever is shaped like one."""
+        if self._any_key.may_match(text):
+            text = replace_key_shapes(self.exact(text), REDACTED)
         return text
 
-    def structure(self, value: Any) -> Any:
-        """`exact` in every text of a structure, keys of mappings left as they are."""
+    def exact(self, text: str) -> str:
+        """For answers that evaluators judge: only keys that are really in use, also one that was cut off at the end."""
+        if self._known_key.may_match(text):
+            text = self._without_cut_key(_replaced(text, self.spans(text)))
+        return text
+
+    def may_hold(self, data: bytes) -> bool:
+        """Whether there may be a known key in UTF-8 text; False is never wrong."""
+        return self._known_key.may_match(data)
+
+    def structure(self, value: _T) -> _T:
+        """`exact` in every text of data and dataclasses; the same object where there is nothing to replace."""
+        changed: Any = self._structure(value)
+        return changed  # type: ignore[no-any-return]
+
+    def spans(self, text: str) -> list[Span]:
+        """Where known keys stand; spans that overlap or touch are one."""
+        found = sorted(Span(*match.span()) for key in self._keys for match in key.pattern.finditer(text))
+        return list(_merged(found))
+
+    def _without_cut_key(self, text: str) -> str:
+        """A text that was cut off in the middle of a key ends with the key's beginning."""
+        for key in self._keys:
+            value = key.value
+            at = text.find(value[:SHORTEST], max(0, len(text) - len(value)))
+            while at >= 0:
+                if value.startswith(text[at:].rstrip(_AFTER_A_CUT)):
+                    return text[:at] + REDACTED
+                at = text.find(value[:SHORTEST], at + 1)
+        return text
+
+    def _build_sieves(self) -> None:
+        words = {word for key in self._keys for word in (key.value[:SHORTEST], *key.cores)}
+        known = (*map(re.escape, sorted(words)), *_ESCAPED_LETTERS) if words else ()
+        self._known_key = _Sieve(known)
+        self._any_key = _Sieve((*known, *MARKS))
+
+    def _structure(self, value: Any) -> Any:
         match value:
             case str():
                 return self.exact(value)
             case Mapping():
-                return {key: self.structure(item) for key, item in value.items()}
-            case list():
-                return [self.structure(item) for item in value]
-            case tuple():
-                return tuple(self.structure(item) for item in value)
+                pairs = [(self._structure(key), self._structure(item)) for key, item in value.items()]
+                same = all(pair[0] is key and pair[1] is value[key] for pair, key in zip(pairs, value, strict=True))
+                return value if same else dict(pairs)
+            case list() | tuple():
+                items = [self._structure(item) for item in value]
+                return value if all(map(operator.is_, items, value)) else type(value)(items)
+            case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+                return self._fields(value)
             case _:
                 return value
+
+    def _fields(self, value: Any) -> Any:
+        changed = {}
+        for field in dataclasses.fields(value):
+            before = getattr(value, field.name)
+            after = self._structure(before)
+            if after is not before:
+                changed[field.name] = after
+        return dataclasses.replace(value, **changed) if changed else value
+
+
+class _Sieve:
+    """Whether any of many patterns may match: one pass over the text, at 10 ns a character however many there are."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        import re2
+
+        alternatives = "|".join(patterns)
+        self._pattern = re2.compile(alternatives) if alternatives else None
+
+    def may_match(self, text: str | bytes) -> bool:
+        """False is never wrong."""
+        if self._pattern is None:
+            return False
+        try:
+            return self._pattern.search(text) is not None
+        except UnicodeEncodeError:  # a lone surrogate, which RE2 does not take
+            return True
 
 
 def allowed_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -90,3 +167,25 @@ def allowed_headers(headers: Mapping[str, str]) -> dict[str, str]:
         for name, value in ((name.lower(), value) for name, value in headers.items())
         if name in _HEADERS or name.startswith("x-ratelimit-")
     }
+
+
+def _replaced(text: str, spans: Iterable[Span]) -> str:
+    parts: list[str] = []
+    end = 0
+    for span in spans:
+        parts += (text[end : span.start], REDACTED)
+        end = span.end
+    return "".join((*parts, text[end:]))
+
+
+def _merged(spans: Iterable[Span]) -> Iterator[Span]:
+    last: Span | None = None
+    for span in spans:
+        if last is not None and span.start <= last.end:
+            last = Span(last.start, max(last.end, span.end))
+            continue
+        if last is not None:
+            yield last
+        last = span
+    if last is not None:
+        yield last

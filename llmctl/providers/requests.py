@@ -7,12 +7,14 @@ from typing import Any
 
 from llmctl.canonical import digest, plain
 from llmctl.errors import Problem, ProjectError
+from llmctl.project import templates
+from llmctl.project.message_files import MessageFiles
 from llmctl.project.models import ModelConfig, OutputFormat, Prompt
 from llmctl.providers.records import ChatRequest
 from llmctl.providers.routes import RESERVED, Route
 from llmctl.safe_text import replace_surrogates
 
-__all__ = ["build_request", "call_key"]
+__all__ = ["build_request", "call_key", "request_for"]
 
 
 # llama.cpp would go on from what it has read of an earlier prompt. Near ties then depend on the order of the calls:
@@ -20,14 +22,38 @@ __all__ = ["build_request", "call_key"]
 _LOCAL_OPTIONS = {"cache_prompt": False}
 
 
+def request_for(
+    prompt: Prompt, model: ModelConfig, variables: Mapping[str, object], files: MessageFiles
+) -> ChatRequest:
+    """What is sent for one case, whatever the prompt is: messages to a model, or a payload to an application.
+
+    Args:
+        prompt: the prompt.
+        model: who is asked; for an application `app_model(prompt)`.
+        variables: the case's.
+        files: where images and files of messages are read from.
+
+    Raises:
+        TemplateError: a template fails on the case's variables, or names a file that cannot be sent.
+        ProjectError: the prompt and the model do not go together, whatever the case.
+    """
+    if prompt.target is not None:
+        return ChatRequest(model.model, (), payload=_clean(templates.render_target(prompt.target, variables)))
+    return build_request(prompt, model, templates.render_messages(prompt, variables, files))
+
+
 def build_request(prompt: Prompt, model: ModelConfig, messages: Sequence[Mapping[str, object]]) -> ChatRequest:
     """The request for one case: the prompt's parameters, then the model's over them, then what the model drops.
 
     Raises:
-        UsageError: a parameter that would change where the call goes, or ask for several answers at once.
+        ProjectError: a parameter that would change where the call goes, or ask for several answers at once; an image
+            for a model that takes none.
     """
     params = {name: value for name, value in {**prompt.params, **model.params}.items() if name not in model.drop}
     _check(prompt, params)
+    if model.model.startswith("local/") and prompt.attaches:
+        message = f'The prompt "{prompt.label}" holds an image or a file, and the local model takes text only.'
+        raise ProjectError([Problem(message, prompt.place, "Choose another model for it.")])
     return ChatRequest(
         model=model.model,
         messages=tuple(_clean(message) for message in messages),
@@ -41,6 +67,8 @@ def build_request(prompt: Prompt, model: ModelConfig, messages: Sequence[Mapping
 
 def call_key(route: Route, request: ChatRequest, repeat: int) -> str:
     """SHA-256 over everything that can change the answer, and the number of the draw."""
+    # Keys of calls to models stay what they were before there were applications.
+    payload = () if request.payload is None else (request.payload,)
     return digest(
         route.provider,
         route.wire_model,
@@ -53,6 +81,7 @@ def call_key(route: Route, request: ChatRequest, repeat: int) -> str:
         request.response_format,
         request.options,
         repeat,
+        *payload,
     )
 
 

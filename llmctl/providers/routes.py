@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -12,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from llmctl.errors import Problem, ProjectError, UsageError
+from llmctl.project.app_target import AppTarget
 from llmctl.project.models import ModelConfig
 from llmctl.providers import prices
 from llmctl.providers.endpoints import ENDPOINTS, KEY_VARIABLES, Endpoint, endpoint_variables
@@ -20,6 +22,7 @@ from llmctl.providers.prices import PriceTable
 
 __all__ = [
     "RESERVED",
+    "App",
     "MissingKey",
     "Route",
     "TransportName",
@@ -36,6 +39,18 @@ class TransportName(StrEnum):
     LITELLM = "litellm"
     LOCAL = "local"
     FAKE = "fake"
+    APP = "app"
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The user's own application in place of a model."""
+
+    target: AppTarget
+    root: Path
+    """The project's root, where its code runs."""
+    secrets: tuple[str, ...] = ()
+    """The variables that hold its headers' secrets; it needs all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +73,33 @@ class Route:
     key_required: bool = False
     price: PriceTable | None = None
     identity: str = ""
-    """For local models: hash of the weights."""
+    """For local models: hash of the weights. For an application: hash of its definition and its code."""
     weights: Path | None = None
+    app: App | None = None
+    timeout_s: float | None = None
+    """Deadline of one attempt; None: that of the run."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     stream_options: bool = True
+
+    @property
+    def line(self) -> str:
+        """Routes of the same line share a transport, and the limits of who answers there."""
+        return f"{self.transport}:{self.weights or (self.identity if self.app else '')}".rstrip(":")
+
+    @property
+    def floats(self) -> bool:
+        """Whether the same name may answer differently tomorrow: it is not on this machine, and carries no date.
+
+        An application may ask anybody whatever its own code is.
+        """
+        if self.transport in {TransportName.LOCAL, TransportName.FAKE}:
+            return False
+        return self.app is not None or _DATED.search(self.wire_model) is None
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a call that ran into its deadline may be made again; code of the project is not run twice."""
+        return self.app is None or not self.app.target.kind.runs_code
 
     def api_key(self, environ: Mapping[str, str]) -> str | None:
         """The key, white space around it removed; None where no variable holds one."""
@@ -70,6 +108,15 @@ class Route:
             if key:
                 return key
         return None
+
+    def secrets(self, environ: Mapping[str, str]) -> tuple[str, ...]:
+        """Every value of the environment that goes out with a call, and must not be recorded."""
+        names = self.app.secrets if self.app else ()
+        key = self.api_key(environ)
+        return (*([key] if key else ()), *(value for name in names if (value := environ.get(name, "").strip())))
+
+
+_DATED = re.compile(r"\d{4}-\d{2}-\d{2}|[-@](?:20\d{6}|\d{4})(?!\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +187,15 @@ def resolve(model: ModelConfig) -> Route:
 
 def missing_keys(routes: Iterable[Route], environ: Mapping[str, str]) -> list[MissingKey]:
     """The models that cannot be asked because no variable holds their key, each once."""
-    missing = {
-        route.config.name: MissingKey(route.config.name, route.key_envs, str(route.config.place or ""))
-        for route in routes
-        if route.key_required and route.api_key(environ) is None
-    }
-    return list(missing.values())
+    missing: dict[MissingKey, None] = {}
+    for route in routes:
+        place = str(route.config.place or "")
+        if route.key_required and route.api_key(environ) is None:
+            missing[MissingKey(route.config.name, route.key_envs, place)] = None
+        for name in route.app.secrets if route.app else ():
+            if not environ.get(name, "").strip():
+                missing[MissingKey(route.config.name, (name,), place)] = None
+    return list(missing)
 
 
 def ignored_variables(routes: Iterable[Route], environ: Mapping[str, str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -11,7 +12,18 @@ from llmctl.outcome import Outcome
 from llmctl.providers.records import ChatRequest, Usage
 from llmctl.providers.routes import Route
 
-__all__ = ["MAX_BODY_BYTES", "Answer", "Asked", "Retry", "Tape", "Transport", "visible_text"]
+__all__ = [
+    "MAX_BODY_BYTES",
+    "SOCKET_TIMES",
+    "Answer",
+    "Asked",
+    "Fault",
+    "Retry",
+    "SocketTimes",
+    "Tape",
+    "Transport",
+    "visible_text",
+]
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """An answer larger than this is malformed."""
@@ -25,6 +37,19 @@ class Retry(Enum):
     NEVER = "never"
     ONCE = "once"
     AGAIN = "again"
+    AT_ONCE = "at_once"
+    """A kept connection was found closed before a byte of an answer came: sent anew without a wait, once a call."""
+
+
+class Fault(Enum):
+    """A failure that says something about the model's account, not about this call."""
+
+    AUTH = "auth"
+    """The key is missing, wrong, or not allowed to ask this model."""
+    QUOTA = "quota"
+    """No money or no quota is left; waiting does not help."""
+    RATE = "rate"
+    """Too many requests, or an overloaded provider: fewer at once would help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +64,11 @@ class Answer:
     usage: Usage = field(default_factory=Usage)
     error: str | None = None
     retry: Retry = Retry.NEVER
+    fault: Fault | None = None
+    cost_usd: float | None = None
+    """What the answer itself says it cost; None: it says nothing, and the price table counts."""
+    sent: bool = True
+    """False: the request never left (no connection), so it cannot have cost anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +84,35 @@ class Asked:
 
 
 @dataclass(slots=True)
+class SocketTimes:
+    """When the bytes of one request went to the socket and those of its answer came from it, on the tape's clock.
+
+    A task sees an answer only when its turn comes: with hundreds of calls at once that is this process's own queue, and
+    no time of the provider's. So the connection writes these down itself.
+    """
+
+    clock: Callable[[], float]
+    sent_at: float | None = None
+    """None: not a byte of the request has left."""
+    first_at: float | None = None
+    """None: not a byte of an answer has come."""
+    last_at: float | None = None
+    reused: bool = False
+    """Whether the connection had carried another request before."""
+    unread: bytes = b""
+    """What came and was no HTTP."""
+
+    @property
+    def dropped(self) -> bool:
+        """Whether a connection that was kept from an earlier call brought nothing: its end had closed it."""
+        return self.reused and self.first_at is None
+
+
+SOCKET_TIMES: ContextVar[SocketTimes | None] = ContextVar("llmctl_socket_times", default=None)
+"""Those of the request that this task sends; set around it by whoever sends."""
+
+
+@dataclass(slots=True)
 class Tape:
     """What went over the wire in one attempt, written while it happens, so that a deadline loses nothing of it."""
 
@@ -61,9 +120,9 @@ class Tape:
     """Monotonic seconds."""
     on_delta: Callable[[str], None] | None = None
     sent_at: float = 0.0
-    """On the clock; a transport that has work of its own before it sends sets it anew."""
+    """On the clock; a transport that can tell when the bytes left sets it anew."""
     ended_at: float | None = None
-    """When the last byte came, where a transport has work of its own after it."""
+    """When the last byte of a whole answer came from the socket, where a transport can tell."""
     request_body: bytes = b""
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -82,10 +141,18 @@ class Tape:
             self.body += chunk
         return not self.too_large
 
-    def show(self, text: str) -> None:
-        """Note the first token, and pass the text on to whoever watches."""
+    def trim(self) -> None:
+        """Keep only the beginning of a body that holds no answer."""
+        del self.body[KEPT_BYTES:]
+
+    def show(self, text: str, at: float | None = None) -> None:
+        """Note the first token and when it came, and pass the text on to whoever watches."""
         if self.first_token_at is None:
-            self.first_token_at = self.clock()
+            self.first_token_at = self.clock() if at is None else at
+        self.pass_on(text)
+
+    def pass_on(self, text: str) -> None:
+        """Give text to whoever watches, also where the provider did not stream it."""
         if text and self.on_delta is not None:
             self.shown = True
             self.on_delta(text)

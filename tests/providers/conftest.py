@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -22,7 +23,7 @@ def server() -> Iterator[OpenAIServer]:
 
 @dataclass
 class Waits:
-    """Waits for nothing, and remembers how long it should have."""
+    """Waits for nothing, remembers how long it should have, and sets the monotonic clock on by that."""
 
     seconds: list[float] = field(default_factory=list)
 
@@ -31,7 +32,10 @@ class Waits:
 
     @property
     def clock(self) -> Clock:
-        return Clock(sleep=self.sleep, jitter=lambda: 0.0)
+        return Clock(monotonic=self._monotonic, sleep=self.sleep, jitter=lambda: 0.0)
+
+    def _monotonic(self) -> float:
+        return time.perf_counter() + sum(self.seconds)
 
 
 @pytest.fixture

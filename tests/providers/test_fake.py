@@ -7,7 +7,7 @@ from llmctl.outcome import Outcome
 from llmctl.project.models import ModelConfig, Price
 from llmctl.providers.fake_script import FAULTS
 from llmctl.providers.gateway import Gateway, GatewaySettings
-from llmctl.providers.records import Call
+from llmctl.providers.records import Call, ChatRequest
 from llmctl.providers.routes import resolve
 from tests.providers.conftest import Waits, ask, chat
 
@@ -140,3 +140,11 @@ def test_mistakes_in_options(options: dict[str, object]) -> None:
 def test_echo_has_no_answers() -> None:
     with pytest.raises(UsageError, match="last user message"):
         resolve(fake("echo", answer="x"))
+
+
+async def test_of_a_message_in_parts_the_text_is_echoed() -> None:
+    model = ModelConfig("m", "fake/echo")
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    content = [{"type": "text", "text": "what is"}, image, {"type": "text", "text": "this?"}]
+    call = await ask(model, ChatRequest(model.model, ({"role": "user", "content": content},)))
+    assert (call.output, call.usage.input_tokens) == ("what is this?", 3)

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from llmctl.canonical import WrittenFloat
-from llmctl.errors import UsageError
-from llmctl.project.models import ModelConfig, OutputFormat, Prompt
+from llmctl.errors import ProjectError, UsageError
+from llmctl.project.app_target import AppTarget, CommandCall
+from llmctl.project.message_files import MessageFiles
+from llmctl.project.models import ImagePart, Message, ModelConfig, OutputFormat, Prompt, TextPart
 from llmctl.providers.records import ChatRequest
-from llmctl.providers.requests import build_request, call_key
+from llmctl.providers.requests import build_request, call_key, request_for
 from llmctl.providers.routes import resolve
 
 MODEL = ModelConfig("gpt", "openai/gpt-4o-mini")
@@ -108,3 +110,31 @@ def test_the_local_model_reads_every_prompt_afresh() -> None:
     wished = replace(local, options={"cache_prompt": True})
     assert build_request(prompt, wished, ()).options == {"cache_prompt": True}
     assert build_request(prompt, replace(local, model="openai/gpt-4o"), ()).options == {}
+
+
+def test_a_request_is_messages_or_a_payload(tmp_path: Path) -> None:
+    files = MessageFiles(tmp_path)
+    prompt = Prompt("p", Path("p.yaml"), (Message("user", "Hi {{ name }}"),))
+    request = request_for(prompt, MODEL, {"name": "Ann\ud800"}, files)
+    assert (request.messages, request.payload) == (({"role": "user", "content": "Hi Ann\ufffd"},), None)
+    app = replace(prompt, messages=(), target=AppTarget(CommandCall(("app",))))
+    asked = request_for(app, ModelConfig("command", "app/command"), {"n": WrittenFloat(1.1, "1.10")}, files)
+    assert asked == ChatRequest("app/command", (), payload={"vars": {"n": 1.1}})
+    assert type(asked.payload) is dict
+    assert type(asked.payload["vars"]["n"]) is float
+
+
+def test_keys_of_models_are_what_they_were_before_there_were_applications() -> None:
+    """The key of a call that is stored must not change with llmctl."""
+    assert call_key(resolve(MODEL), BASE, 1) == "12a4a5a87c63137345bc0078531cf270ee53fac39ab192e398788fb3118ce468"
+    assert call_key(resolve(MODEL), replace(BASE, payload={}), 1) != call_key(resolve(MODEL), BASE, 1)
+
+
+@pytest.mark.parametrize("part", [ImagePart(file="a.png"), ImagePart(url="https://a/b.png")])
+def test_the_local_model_takes_no_images(part: ImagePart, tmp_path: Path) -> None:
+    local = ModelConfig("small", "local/smollm2-135m")
+    prompt = Prompt("p", Path("p.yaml"), (Message("user", (TextPart("x"), part)),))
+    with pytest.raises(ProjectError) as caught:
+        build_request(prompt, local, ())
+    assert "the local model takes text only" in caught.value.problems[0].message
+    build_request(replace(prompt, messages=(Message("user", (TextPart("x"),)),)), local, ())

@@ -1,0 +1,49 @@
+"""A transport, ready or not, with places of its own where it carries fewer calls at once than are asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from llmctl.errors import ModelError
+from llmctl.providers.wire import Transport
+
+__all__ = ["Line"]
+
+
+class Line:
+    """One transport of a gateway."""
+
+    def __init__(self, transport: Transport, concurrency: int) -> None:
+        self.transport = transport
+        self._starting = asyncio.Lock()
+        self._broken: str | None = None
+        self._places = asyncio.Semaphore(transport.slots) if transport.slots < concurrency else None
+
+    async def start(self) -> None:
+        """Make the transport ready; does nothing where it is.
+
+        Raises:
+            ModelError: a model of this machine cannot be started.
+        """
+        async with self._starting:
+            await self.transport.start()
+
+    async def problem(self) -> str | None:
+        """Start the transport if need be; why it cannot be started: said for each call, tried once."""
+        if self._broken is None:
+            try:
+                await self.start()
+            except ModelError as error:
+                self._broken = f"{error.message} {error.hint}" if error.hint else error.message
+        return self._broken
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Wait for a place, if the transport has few."""
+        if self._places is None:
+            yield
+            return
+        async with self._places:
+            yield

@@ -1,0 +1,108 @@
+"""Every row of the fault table, through `direct` and through `litellm`: what becomes of it, and what is kept of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from llmctl.outcome import Outcome
+from llmctl.project.models import ModelConfig, Price
+from llmctl.providers.gateway import Gateway, GatewaySettings
+from llmctl.providers.records import Call, Usage
+from llmctl.providers.routes import resolve
+from llmctl.providers.wire import visible_text
+from tests.providers.conftest import Waits, chat
+from tests.providers.faults.server import FaultServer, Reply
+
+TABLE = {
+    f"{path.stem}: {row['name']}": row
+    for path in sorted((Path(__file__).parent / "cases").glob("*.yaml"))
+    for row in yaml.safe_load(path.read_text(encoding="utf-8"))
+}
+LATE_S = 5.0
+"""How much later than its deadlines a call may end on a machine that is busy."""
+
+
+@pytest.fixture(scope="module")
+def fault_server() -> Iterator[FaultServer]:
+    with FaultServer() as running:
+        yield running
+
+
+async def ask(server: FaultServer, row: Mapping[str, Any], model: ModelConfig, waits: Waits) -> Call:
+    server.script(model.model.removeprefix("openai/"), [Reply(**reply) for reply in row["replies"]])
+    settings = GatewaySettings(timeout_s=row.get("timeout_s", 20.0), max_attempts=row.get("max_attempts", 3))
+    request = chat(model, "hello", **({"stream": True} if row.get("stream") else {}))
+    async with Gateway(settings, {}, clock=waits.clock) as gateway:
+        return await gateway.ask(resolve(model), request)
+
+
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
+@pytest.mark.parametrize("name", TABLE)
+async def test_fault(fault_server: FaultServer, name: str, transport: str) -> None:
+    row, waits = TABLE[name], Waits()
+    expect = row["expect"]
+    wire_model = f"{name} {transport}".replace(" ", "-").replace("/", "-")
+    model = ModelConfig("m", f"openai/{wire_model}", api_base=fault_server.url, transport=transport, price=Price(1, 1))
+    began = time.perf_counter()
+    call = await ask(fault_server, row, model, waits)
+    took_s = time.perf_counter() - began
+
+    assert (str(call.outcome), len(call.attempts)) == (expect["outcome"], expect["attempts"]), call.error
+    assert fault_server.requests[wire_model] == len(call.attempts), "an attempt that the record does not show"
+    assert took_s < len(call.attempts) * row.get("timeout_s", 20.0) + LATE_S
+    check_answer(call, expect)
+    check_waits(waits, expect)
+    for attempt, reply in zip(call.attempts, replies(row, len(call.attempts)), strict=True):
+        check_kept(attempt.response_body, reply, expect, ended_well=attempt.outcome.scored)
+
+
+def replies(row: Mapping[str, Any], count: int) -> list[Reply]:
+    given = [Reply(**reply) for reply in row["replies"]]
+    return [given[min(number, len(given) - 1)] for number in range(count)]
+
+
+def check_answer(call: Call, expect: Mapping[str, Any]) -> None:
+    """The answer, and nothing in it that the provider did not say."""
+    assert (call.error is None) == call.outcome.scored
+    assert expect.get("error", "") in (call.error or "")
+    if "output_length" in expect:
+        assert len(call.output or "") == expect["output_length"]
+    elif call.outcome is Outcome.ANSWERED:
+        assert call.output == expect.get("output", "fine")
+    assert call.finish_reason == expect.get("finish_reason")
+    counted = (call.usage.input_tokens, call.usage.output_tokens)
+    assert counted == tuple(expect.get("usage", (None, None))) and (counted[0] or call.usage == Usage())
+    assert (call.ttft_ms is not None) == expect.get("first_token", False)
+    if call.outcome.scored and "usage" not in expect:
+        assert call.cost_usd is None
+
+
+def check_waits(waits: Waits, expect: Mapping[str, Any]) -> None:
+    if "waits" in expect:
+        assert sum(waits.seconds) == pytest.approx(expect["waits"])
+    else:
+        assert all(seconds > 0 for seconds in waits.seconds)
+
+
+def check_kept(kept: str, reply: Reply, expect: Mapping[str, Any], *, ended_well: bool) -> None:
+    """Exactly what came, within the cap."""
+    came = visible_text(reply.sent)
+    match expect.get("kept"):
+        case _ if "kept_bytes" in expect:
+            assert len(kept) == expect["kept_bytes"] and came.startswith(kept)
+        case "prefix":
+            assert came.startswith(kept)
+        case "some":
+            assert kept
+        case "wire":
+            assert kept and reply.on_the_wire().decode().startswith(kept)
+        case str() as text:
+            assert kept == text
+        case _:
+            assert kept == came

@@ -1,0 +1,255 @@
+"""A loopback server that enforces rate limits as providers do, and counts what it refused.
+
+    with LimitServer(SlidingWindow(100, 1.0)) as server:
+        ModelConfig("m", "openai/x", api_base=server.url)
+
+It speaks just enough HTTP to be fast; every request gets the same short answer, or 429.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Protocol
+
+__all__ = ["Counter", "FixedWindow", "LimitServer", "NoLimit", "Served", "SlidingWindow", "TokenBucket"]
+
+
+class Counter(Protocol):
+    """How a provider counts; times are seconds on the monotonic clock."""
+
+    def admit(self, now: float, amount: float) -> bool:
+        """Whether so much may pass now; counts it if so."""
+
+    def retry_after_s(self, now: float) -> float:
+        """When the next may pass."""
+
+
+class NoLimit:
+    """Lets everything pass."""
+
+    def admit(self, now: float, amount: float) -> bool:
+        return True
+
+    def retry_after_s(self, now: float) -> float:
+        return 0.0
+
+
+@dataclass
+class TokenBucket:
+    """Holds at most `size`, and fills with `size` in each window."""
+
+    size: float
+    window_s: float
+    _level: float = -1.0
+    _at: float = 0.0
+
+    def admit(self, now: float, amount: float) -> bool:
+        if self._level < 0:
+            self._level, self._at = self.size, now
+        self._level = min(self.size, self._level + (now - self._at) * self.size / self.window_s)
+        self._at = now
+        if self._level < amount:
+            return False
+        self._level -= amount
+        return True
+
+    def retry_after_s(self, now: float) -> float:
+        return max(0.0, (1 - self._level) * self.window_s / self.size)
+
+
+@dataclass
+class FixedWindow:
+    """At most `size` in each window; windows follow each other on a grid."""
+
+    size: float
+    window_s: float
+    _window: int = -1
+    _used: float = 0.0
+
+    def admit(self, now: float, amount: float) -> bool:
+        window = int(now / self.window_s)
+        if window != self._window:
+            self._window, self._used = window, 0.0
+        if self._used + amount > self.size:
+            return False
+        self._used += amount
+        return True
+
+    def retry_after_s(self, now: float) -> float:
+        return self.window_s - now % self.window_s
+
+
+@dataclass
+class SlidingWindow:
+    """At most `size` in any time as long as the window."""
+
+    size: float
+    window_s: float
+    _log: deque[tuple[float, float]] = field(default_factory=deque)
+    _used: float = 0.0
+
+    def admit(self, now: float, amount: float) -> bool:
+        while self._log and self._log[0][0] <= now - self.window_s:
+            self._used -= self._log.popleft()[1]
+        if self._used + amount > self.size:
+            return False
+        self._log.append((now, amount))
+        self._used += amount
+        return True
+
+    def retry_after_s(self, now: float) -> float:
+        return self._log[0][0] + self.window_s - now if self._log else 0.0
+
+
+@dataclass
+class Served:
+    """What the server has done."""
+
+    answered: int = 0
+    refused: int = 0
+    first_at: float = 0.0
+    last_at: float = 0.0
+    most_at_once: int = 0
+    refused_at: list[float] = field(default_factory=list)
+    at: list[float] = field(default_factory=list)
+    """When each request came, on the monotonic clock."""
+
+    @property
+    def refused_share(self) -> float:
+        return self.refused / max(1, self.answered + self.refused)
+
+    @property
+    def per_second(self) -> float:
+        """Answered requests a second, from the first to the last."""
+        return (self.answered - 1) / max(1e-9, self.last_at - self.first_at)
+
+
+class LimitServer:
+    """The server, in a thread with its own loop; a context manager."""
+
+    def __init__(
+        self,
+        counter: Counter | None = None,
+        *,
+        latency_s: float = 0.0,
+        tokens: Callable[[bytes], tuple[int, int]] | None = None,
+        counts_tokens: bool = False,
+        retry_after: bool = False,
+        status: int = 429,
+    ) -> None:
+        """Serve.
+
+        Args:
+            counter: Of requests, or of tokens.
+            latency_s: How long an answer takes; refusals come at once.
+            tokens: Input and output tokens of a request's body.
+            counts_tokens: Whether `counter` counts tokens.
+            retry_after: Whether refusals say when to come back.
+            status: Of refusals.
+        """
+        self.url = ""
+        self.served = Served()
+        self._counter = counter or NoLimit()
+        self._latency_s = latency_s
+        self._tokens = tokens or (lambda body: (3, 1))
+        self._counts_tokens = counts_tokens
+        self._retry_after = retry_after
+        self._status = status
+        self._now_at_once = 0
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._stopping: asyncio.Event | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> LimitServer:
+        self._thread.start()
+        if not self._ready.wait(timeout=10):
+            raise TimeoutError("the loopback server did not start")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._stopping is not None:
+            self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join(timeout=10)
+        self._loop.close()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._serve())
+
+    async def _serve(self) -> None:
+        self._stopping = asyncio.Event()
+        server = await self._loop.create_server(lambda: _Connection(self), "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        self._ready.set()
+        await self._stopping.wait()
+        server.close()
+
+    def answer(self, body: bytes, send: Callable[[bytes], None]) -> None:
+        """Answer one request."""
+        now, served = time.monotonic(), self.served
+        read, made = self._tokens(body)
+        served.first_at = served.first_at or now
+        served.at.append(now)
+        if not self._counter.admit(now, read + made if self._counts_tokens else 1):
+            served.refused += 1
+            served.refused_at.append(now)
+            wait = (
+                {"Retry-After-Ms": str(int(self._counter.retry_after_s(now) * 1000) + 1)} if self._retry_after else {}
+            )
+            send(_response(self._status, b'{"error":{"message":"slow down","code":"rate_limit_exceeded"}}', wait))
+            return
+        served.answered += 1
+        served.last_at = now
+        self._now_at_once += 1
+        served.most_at_once = max(served.most_at_once, self._now_at_once)
+        if self._latency_s:
+            self._loop.call_later(self._latency_s, self._finish, send, read, made)
+        else:
+            self._finish(send, read, made)
+
+    def _finish(self, send: Callable[[bytes], None], read: int, made: int) -> None:
+        self._now_at_once -= 1
+        usage = b'{"prompt_tokens":%d,"completion_tokens":%d}' % (read, made)
+        choice = b'{"index":0,"message":{"role":"assistant","content":"fine"},"finish_reason":"stop"}'
+        send(_response(200, b'{"id":"1","model":"x","choices":[%s],"usage":%s}' % (choice, usage)))
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, server: LimitServer) -> None:
+        self._server = server
+        self._buffer = b""
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
+            head = self._buffer[:end].lower()
+            at = head.find(b"content-length:")
+            length = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
+            if len(self._buffer) < end + 4 + length:
+                return
+            body, self._buffer = self._buffer[end + 4 : end + 4 + length], self._buffer[end + 4 + length :]
+            self._server.answer(body, self._send)
+
+    def _send(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+
+def _response(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
+    lines = [f"HTTP/1.1 {status} X", "Content-Type: application/json", f"Content-Length: {len(body)}"]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
