@@ -1,47 +1,20 @@
-"""An evaluator as plain data, and the key of a score: the same key always means the same score."""
+"""The key of a score: the same key always means the same score."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
 
-from llmctl.canonical import digest, plain
+from llmctl.canonical import digest
 from llmctl.evaluators.base import Context, Evaluator
 from llmctl.evaluators.built import BuiltEvaluator
-from llmctl.project.models import CaseReference, EvaluatorSpec
+from llmctl.project.models import EvaluatorSpec
 
-__all__ = ["configuration", "evaluator_key", "score_key"]
+__all__ = ["evaluator_key", "score_key"]
 
 _ALL = tuple(field.name for field in dataclasses.fields(Context) if field.name not in ("has_expected", "embed"))
 """What an evaluator may read that does not say: a plugin's."""
-
-
-def configuration(spec: EvaluatorSpec) -> dict[str, object]:
-    """The evaluator as its author wrote it, as plain data for the journal: references stay `{from: path}`."""
-    data: dict[str, object] = {"name": spec.name, "metric": spec.metric_name, "weight": spec.weight}
-    if spec.args is not None:
-        data["args"] = _plain(spec.args)
-    if spec.extract is not None:
-        data["extract"] = spec.extract
-    if spec.has_against:
-        data["against"] = _plain(spec.against)
-    if spec.children:
-        data["children"] = [configuration(child) for child in spec.children]
-    return data
-
-
-def _plain(value: object) -> object:
-    match value:
-        case CaseReference():
-            return {"from": "/".join(value.path)}
-        case Mapping():
-            return {str(key): _plain(inner) for key, inner in value.items()}
-        case list() | tuple():
-            return [_plain(inner) for inner in value]
-        case _:
-            return plain(value)
 
 
 def evaluator_key(evaluator: Evaluator, spec: EvaluatorSpec, against: object, model: str) -> str:

@@ -19,7 +19,7 @@ from llmctl.evaluators.references import has_references, resolve
 from llmctl.evaluators.wording import nearest, quote
 from llmctl.project.models import Case, CaseReference, EvaluatorSpec, SemanticSettings
 
-__all__ = ["COMBINATORS", "build", "evaluator_class", "names"]
+__all__ = ["COMBINATORS", "arguments_of", "build", "evaluator_class", "names"]
 
 _GROUP = "llmctl.evaluators"
 _OWN = {
@@ -43,7 +43,7 @@ _OWN = {
 COMBINATORS = frozenset({"all", "any", "not"})
 """Evaluators that stand around others."""
 
-_CACHE_SIZE = 50_000
+_CACHE_SIZE = 2_000
 
 
 @lru_cache(maxsize=1)
@@ -154,12 +154,11 @@ def _evaluator(spec: EvaluatorSpec, case: Case | None, semantic: SemanticSetting
     if spec.name in COMBINATORS:
         return _combinator(cls, spec, case, semantic)
     settings = getattr(cls, "defaults", None)
-    return make(cls, _arguments(cls, spec, case), settings(semantic) if settings else {})
+    return make(cls, arguments_of(cls, spec, resolve(spec.args, case)), settings(semantic) if settings else {})
 
 
-def _arguments(cls: type[Evaluator], spec: EvaluatorSpec, case: Case | None) -> object:
+def arguments_of(cls: type[Evaluator], spec: EvaluatorSpec, args: object) -> object:
     """What stands under the name. A mapping is the arguments, but for one that came from the case or from a file."""
-    args = resolve(spec.args, case)
     if not isinstance(args, Mapping) or cls.value_field is None:
         return args
     elsewhere = isinstance(spec.args, CaseReference) or (("file",) in spec.arg_places and "file" not in args)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from llmctl.evaluators.base import Context
-from llmctl.evaluators.keys import configuration, score_key
+from llmctl.evaluators.keys import score_key
 from llmctl.evaluators.registry import build
 from llmctl.outcome import Outcome
 from llmctl.project.models import SemanticSettings
@@ -74,28 +74,3 @@ def test_a_key_exists_for_any_value(expected: Any) -> None:
     assert _key({"json": {"compare": False}}, {"expected": expected}, output="\ud800") != _key(
         {"json": {"compare": False}}, {"expected": expected}, output="\ud801"
     )
-
-
-def test_configuration_is_plain_data_as_the_author_wrote_it() -> None:
-    entry = {"not": {"number": {"value": {"from": "expected/total"}, "tolerance": 1}}, "metric": "m", "weight": 0}
-    assert configuration(spec_of(entry)) == {
-        "name": "not",
-        "metric": "m",
-        "weight": 0,
-        "children": [
-            {
-                "name": "number",
-                "metric": "number",
-                "weight": 1.0,
-                "args": {"value": {"from": "expected/total"}, "tolerance": 1},
-            }
-        ],
-    }
-    assert configuration(spec_of({"exact": {}, "against": {"from": "vars.x"}, "extract": "/a"})) == {
-        "name": "exact",
-        "metric": "exact",
-        "weight": 1.0,
-        "args": {},
-        "extract": "/a",
-        "against": {"from": "vars/x"},
-    }
