@@ -11,7 +11,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from llmctl import __version__
-from llmctl.cli import evaluate, init, models, runs, schema, try_prompt, validate
+from llmctl.cli import doctor, evaluate, init, models, runs, schema, try_prompt, validate
+from llmctl.cli.arguments import with_last_run
+from llmctl.cli.private_output import private_output
 from llmctl.cli.session import Session
 from llmctl.errors import ExitCode, LlmctlError
 
@@ -31,6 +33,7 @@ app.command("eval", short_help="Run cases and score them.")(evaluate.evaluate)
 app.command("try", short_help="Make one call, streamed.")(try_prompt.try_prompt)
 app.command("runs", short_help="List the runs.")(runs.runs)
 app.command("show", short_help="Show a run, or one result of it.")(runs.show)
+app.command("doctor", short_help="Check the store and repair it.")(doctor.doctor)
 app.command("schema", short_help="Print the JSON Schema of a file.")(schema.schema)
 app.add_typer(models.app, name="models")
 
@@ -60,7 +63,8 @@ def llmctl(
     Prompts and test banks are YAML files in your repository. llmctl runs them across models, scores the answers,
     and keeps every call in one local DuckDB file.
     """
-    ctx.obj = Session(directory, env_file)
+    session = ctx.ensure_object(Session)
+    session.directory, session.env_file = directory, env_file
 
 
 def main() -> NoReturn:
@@ -74,10 +78,17 @@ def run(arguments: list[str]) -> int:
         # Text of a model may hold characters that this terminal cannot show: they are escaped, never an error.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    session = Session()
+    with private_output(session):
+        return _run(arguments, session)
+
+
+def _run(arguments: list[str], session: Session) -> int:
     debug = "--debug" in arguments
     try:
         # `--debug` counts wherever it stands: it is added to a command line that has just failed.
-        app([word for word in arguments if word != "--debug"], prog_name="llmctl")
+        words = [word for word in arguments if word != "--debug"]
+        app(with_last_run(words), prog_name="llmctl", obj=session)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else ExitCode.DONE
     except LlmctlError as error:

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
-from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmctl.errors import ExitCode, MissingWeightsError, StoreError
+from llmctl.errors import MissingWeightsError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from llmctl.cli.session import Session
-    from llmctl.report.model import RunReport
-    from llmctl.report.tally import Tally
+    from llmctl.runs.head import RunOptions
     from llmctl.runs.plan import Plan
-    from llmctl.runs.records import ResultEvent
-    from llmctl.runs.reuse import KnownAnswer
-    from llmctl.runs.run import Run, RunOutcome
     from llmctl.runs.selection import Selection
 
 __all__ = ["evaluate"]
 
-Banks = Annotated[list[str] | None, typer.Argument(metavar="BANK", help="Names or paths; default: all banks.")]
+_SELECTION = "What is run"
+_SENDING = "How it is sent"
+_AGAIN = "Runs that were made before"
+
+Banks = Annotated[list[str] | None, typer.Argument(metavar="[BANK]...", help="Names or paths; default: all banks.")]
 Prompts = Annotated[
     list[str] | None,
     typer.Option("-p", "--prompt", metavar="P[@REV]", help="Run this prompt, at a git revision if given. Repeatable."),
@@ -64,8 +63,27 @@ def evaluate(
         int | None,
         typer.Option("-j", "--concurrency", min=1, max=1024, metavar="N", help="Calls in flight for each model."),
     ] = None,
+    max_cost: Annotated[
+        float | None,
+        typer.Option("--max-cost", min=0, metavar="USD", help="Stop before the calls cost more than this."),
+    ] = None,
+    max_failures: Annotated[
+        int | None,
+        typer.Option("-x", "--max-failures", min=1, metavar="N", help="Stop when this many results are no pass."),
+    ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Send also the calls whose answer is stored.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Send nothing to another machine.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Send nothing: say what would be sent, and about what it costs.")
+    ] = False,
+    resume: Annotated[
+        str | None,
+        typer.Option("--resume", metavar="[RUN]", help="Run what is missing of a run; default: the last one."),
+    ] = None,
+    failed: Annotated[
+        str | None,
+        typer.Option("--failed", metavar="[RUN]", help="Ask again what failed or gave no evidence in a run."),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="End with 1 if a case failed.")] = False,
     label: Annotated[str | None, typer.Option("--label", metavar="NAME", help="Name the run.")] = None,
     output: Annotated[
@@ -77,17 +95,36 @@ def evaluate(
     """Run cases and score them.
 
     Without arguments: every bank, with the prompts and models that it names. Ends 0 also when cases fail: `eval`
-    measures, `gate` judges. Ends 4 when more results than `max_missing` have no evidence.
+    measures, `gate` judges. Ends 4 when more results than `max_missing` have no evidence, 5 when a budget or -x
+    stopped it.
     """
-    from llmctl.cli.screen import stderr
+    from llmctl.cli.launch import Ending, launch
     from llmctl.report.files import check_output
-    from llmctl.report.problems import render_problems
     from llmctl.runs.head import RunOptions
-    from llmctl.runs.run import Run
     from llmctl.runs.selection import PromptReference, Selection
 
     session: Session = ctx.obj
     settings = session.config.eval
+    ending = Ending(tuple(output or ()), as_json=as_json, strict=strict, dry_run=dry_run)
+    for path in ending.outputs:
+        check_output(path)
+    options = RunOptions(
+        command=session.redactor.exact(shlex.join(["llmctl", *sys.argv[1:]])),
+        concurrency=concurrency or settings.concurrency,
+        timeout_s=settings.timeout_s,
+        label=session.redactor.exact(label) if label else None,
+        offline=offline,
+        cache=not no_cache,
+        cache_max_age=settings.cache_max_age,
+        max_cost_usd=settings.max_cost if max_cost is None else max_cost,
+        max_failures=max_failures,
+    )
+    if resume is not None:
+        chosen = (banks, prompts, models, tags, pattern, limit, sample, repeat, failed, label, no_cache or None)
+        _refuse_selection(chosen)
+        given = {"concurrency": concurrency, "max_cost_usd": max_cost, "max_failures": max_failures}
+        launch(session, *_resumed(session, resume, options, given), ending)
+        return
     selection = Selection(
         banks=tuple(banks or ()),
         prompts=tuple(PromptReference.parse(text) for text in prompts or ()),
@@ -99,95 +136,71 @@ def evaluate(
         seed=seed,
         repeat=repeat or settings.repeat,
     )
-    options = RunOptions(
-        command=shlex.join(["llmctl", *sys.argv[1:]]),
-        concurrency=concurrency or settings.concurrency,
-        timeout_s=settings.timeout_s,
-        label=label,
-        offline=offline,
-        cache=not no_cache,
-    )
-    for path in output or []:
-        check_output(path)
-    plan = _plan(session, selection)
-    render_problems(stderr(), plan.warnings)
-    run = Run(plan, options, session.environ, _known(session, plan) if options.cache else {})
-    tally = _tally(plan)
-    outcome = _execute(run, tally)
-    report = _show(run, tally, outcome, output or [], as_json=as_json)
-    if outcome.warning:
-        stderr().print(outcome.warning, style="yellow", soft_wrap=True)
-    _import(session)
-    raise typer.Exit(_exit_code(report, outcome, session.config.gate.max_missing, strict=strict))
+    if failed is not None:
+        selection, options = _failed(session, failed, selection, options)
+    launch(session, _plan(session, selection, options), options, ending)
 
 
-def _known(session: Session, plan: Plan) -> Mapping[str, KnownAnswer]:
-    """The stored answers to the plan's calls."""
+def _refuse_selection(given: Iterable[object]) -> None:
+    """A run is resumed as it was planned."""
+    if any(value is not None for value in given):
+        raise UsageError(
+            "--resume takes the plan of a run as it is: nothing can be selected, named or left out beside it.",
+            hint="To choose again, start a new run: what is stored is not sent again.",
+        )
+
+
+def _resumed(session: Session, run: str, options: RunOptions, given: Mapping[str, object]) -> tuple[Plan, RunOptions]:
+    """What is missing of a run, and its own options but for those given now."""
+    from llmctl.runs.head import RunOptions
     from llmctl.runs.history import History
-    from llmctl.runs.reuse import known_answers
+    from llmctl.runs.resume import resume_plan
+
+    run_id = History(session.config.store).find(run)
+    plan = resume_plan(session.config, session.environ, run_id, options.command)
+    if len(plan.units) == 0:
+        plan.close()
+        typer.echo(f"Nothing is missing of the run {run_id}: its report is at `llmctl show {run_id}`.", err=True)
+        raise typer.Exit
+    wanted = {name: value for name, value in given.items() if value is not None}
+    was = RunOptions.from_data(options.command, plan.head.label, plan.head.options)
+    return plan, replace(was, offline=options.offline, **wanted)  # type: ignore[arg-type]
+
+
+def _failed(session: Session, run: str, selection: Selection, options: RunOptions) -> tuple[Selection, RunOptions]:
+    """What failed in a run, of what is selected; its calls are sent again, as asked for."""
+    from llmctl.project import loader
+    from llmctl.project.sources import WorkingTree
+    from llmctl.runs.history import History
+    from llmctl.runs.selection import failed_selection
 
     history = History(session.config.store)
     try:
-        return known_answers(history, plan.units, max_age=session.config.eval.cache_max_age, now=time.time())
-    except StoreError as error:
-        # Sending everything again unasked could cost more than waiting.
-        hint = f"{error.hint or ''} With --no-cache every call is sent, and nothing is looked up.".strip()
-        raise StoreError(error.message, hint=hint) from error
+        run_id = history.find(run)
+    except UsageError:
+        # `--failed triage`: the word behind it is a bank, and the run is the last one.
+        if run not in loader.bank_names(session.config, WorkingTree(session.config.root)):
+            raise
+        run_id = history.find("@last")
+        selection = replace(selection, banks=(run, *selection.banks))
+    units = history.failed(run_id)
+    if not units:
+        typer.echo(f"Nothing failed in the run {run_id}.", err=True)
+        raise typer.Exit
+    return failed_selection(selection, units), replace(options, cache=False)
 
 
-def _tally(plan: Plan) -> Tally:
-    from llmctl.report.model import TargetKey, case_facts
-    from llmctl.report.tally import Tally
-    from llmctl.runs.head import case_event
-
-    return Tally(
-        case_facts(map(case_event, plan.cases)),
-        planned_by_target=Counter(
-            TargetKey(unit.planned.case.bank, unit.target.prompt.label, unit.target.model.name) for unit in plan.units
-        ),
-        planned_by_tag=Counter(tag for unit in plan.units for tag in unit.planned.case.tags),
-    )
-
-
-def _execute(run: Run, tally: Tally) -> RunOutcome:
-    """Run the plan under the live progress."""
-    from llmctl.cli.screen import stderr
-    from llmctl.report.progress import Progress
-
-    with Progress(stderr(), len(run.plan.units)) as progress:
-
-        def on_result(result: ResultEvent) -> None:
-            tally.add(result)
-            progress.update(result)
-
-        if run.starts_local_model:
-            progress.phase("starting the local model")
-        return run.execute(on_result)
-
-
-def _import(session: Session) -> None:
-    """Take the journal into the store, after the report is shown: it comes from the journal, and is kept anyway."""
-    from llmctl.cli.screen import stderr
-    from llmctl.runs.importer import import_journals
-
-    said = import_journals(session.config.store)
-    if said.later:
-        stderr().print(said.later, style="yellow", soft_wrap=True)
-    if said.rebuilt:
-        stderr().print(f"The store was damaged and is built anew; the old one is {said.rebuilt}.", soft_wrap=True)
-
-
-def _plan(session: Session, selection: Selection) -> Plan:
+def _plan(session: Session, selection: Selection, options: RunOptions) -> Plan:
     """The plan; on a terminal, missing weights of the local model are offered for download."""
     from llmctl.runs.plan import make_plan
 
     try:
-        return make_plan(session.config, selection, session.environ)
+        return make_plan(session.config, selection, session.environ, options)
     except MissingWeightsError as error:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise
         _offer_weights(error)
-        return make_plan(session.config, selection, session.environ)
+        return make_plan(session.config, selection, session.environ, options)
 
 
 def _offer_weights(error: MissingWeightsError) -> None:
@@ -197,30 +210,3 @@ def _offer_weights(error: MissingWeightsError) -> None:
     if not typer.confirm("Download it now (93 MB)?", default=True, err=True):
         raise error
     pull(error.model)
-
-
-def _show(run: Run, tally: Tally, outcome: RunOutcome, outputs: Sequence[Path], *, as_json: bool) -> RunReport:
-    """The report: on stdout as tables or as one document, and in every file asked for."""
-    from llmctl.cli.screen import print_json, stdout
-    from llmctl.report.documents import report_json
-    from llmctl.report.files import write_report
-    from llmctl.report.model import RunHead
-    from llmctl.report.terminal import render_report
-
-    report = tally.report(RunHead.of(run.head, outcome.end))
-    for path in outputs:
-        write_report(path, report, run.results())
-    if as_json:
-        print_json(report_json(report, run.results()))
-    else:
-        render_report(stdout(), report)
-    return report
-
-
-def _exit_code(report: RunReport, outcome: RunOutcome, max_missing: float, *, strict: bool) -> ExitCode:
-    if outcome.signal is not None:
-        return outcome.signal
-    coverage = report.total.coverage
-    if coverage is None or coverage < 1 - max_missing:
-        return ExitCode.UNFINISHED
-    return ExitCode.FAILED if strict and (report.total.failed or report.total.errors) else ExitCode.DONE

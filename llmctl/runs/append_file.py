@@ -8,14 +8,17 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from llmctl.errors import StoreError
 from llmctl.runs.alive import hold
+from llmctl.runs.codec import CodecError, decode
 from llmctl.runs.journal_reader import JournalLine, read_journal
 from llmctl.store.layout import private_directory
 
-__all__ = ["AppendFile", "FileCalls", "TornWriteError"]
+__all__ = ["AppendFile", "FileCalls", "Tail", "TornWriteError", "find_tail"]
 
+_BLOCK_BYTES = 64 * 1024
 _SYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 
 
@@ -36,11 +39,56 @@ class TornWriteError(Exception):
         self.whole = whole
 
 
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Where a journal ends."""
+
+    size: int
+    """Of its whole lines, in bytes."""
+    seq: int
+    """Number of its last line."""
+
+
+def find_tail(path: Path) -> Tail:
+    """Where the whole lines of a journal end, and the number of the last one.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            size, last = _last_line(file)
+    except OSError as error:
+        raise StoreError(f"The journal {path} cannot be read: {error.strerror}.") from None
+    if not last:
+        return Tail(0, 0)
+    try:
+        return Tail(size, decode(last[:-1]).seq)
+    except CodecError:  # damaged: only counting tells its number
+        lines = list(read_journal(path))
+        return Tail(
+            size, max(len(lines), max((line.seq for line in lines if isinstance(line, JournalLine)), default=0))
+        )
+
+
+def _last_line(file: IO[bytes]) -> tuple[int, bytes]:
+    """Where the last whole line ends, and the line; read from the end, block by block."""
+    start = file.seek(0, os.SEEK_END)
+    block = b""
+    while start and block.count(b"\n") < 2:
+        step = min(start, max(_BLOCK_BYTES, len(block)))
+        start = file.seek(start - step)
+        block = file.read(step) + block
+    end = block.rfind(b"\n") + 1
+    begin = block.rfind(b"\n", 0, max(end - 1, 0)) + 1
+    return start + end, block[begin:end]
+
+
 class AppendFile:
     """The one writer of a journal. Opening an older journal cuts off a torn last line and goes on behind it."""
 
-    def __init__(self, path: Path, calls: FileCalls) -> None:
-        """Open and lock the file.
+    def __init__(self, path: Path, calls: FileCalls, tail: Tail | None = None) -> None:
+        """Open and lock the file. `tail` is where it ends, if that is known; else all of it is read.
 
         Raises:
             StoreError: it cannot be opened, or another process writes it.
@@ -55,25 +103,30 @@ class AppendFile:
         except OSError as error:
             raise StoreError(f"The journal {path} cannot be opened: {error.strerror}.") from None
         try:
-            self._size, self.last_seq = self._begin()
+            found = self._begin(tail)
+            self._size, self.last_seq = found.size, found.seq
         except BaseException:
             os.close(self._fd)
             raise
 
-    def _begin(self) -> tuple[int, int]:
-        """Take the lock; the size in whole lines, and the last line's number."""
+    def _begin(self, tail: Tail | None) -> Tail:
+        """Take the lock; where the whole lines end."""
         if not hold(self._fd):
             raise StoreError(f"Another process is writing the journal {self._path}.")
-        end = seq = 0
-        for line in read_journal(self._path):
-            end = line.end
-            seq = line.seq if isinstance(line, JournalLine) else seq + 1
+        if tail is not None:
+            return tail
+        found = find_tail(self._path)
         try:
-            if os.fstat(self._fd).st_size > end:
-                self._calls.truncate(self._fd, end)
+            if os.fstat(self._fd).st_size > found.size:
+                self._calls.truncate(self._fd, found.size)
         except OSError as error:
             raise StoreError(f"The journal {self._path} cannot be written: {error.strerror}.") from None
-        return end, seq
+        return found
+
+    @property
+    def size(self) -> int:
+        """The bytes of its whole lines: where the next one begins."""
+        return self._size
 
     def append(self, lines: Sequence[bytes]) -> None:
         """Write all lines, in one system call where the system takes them at once.

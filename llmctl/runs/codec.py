@@ -38,7 +38,7 @@ from llmctl.runs.records import (
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-__all__ = ["CodecError", "Decoded", "UnknownEvent", "decode", "encode", "repaired"]
+__all__ = ["CodecError", "Decoded", "Line", "UnknownEvent", "check", "decode", "encode", "parse", "repaired"]
 
 _TYPES: dict[str, type] = {
     "run": RunEvent,
@@ -70,6 +70,15 @@ class UnknownEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A sound line as its JSON says it: written scalars are still tagged."""
+
+    type: str
+    seq: int
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """What one line says."""
 
@@ -88,24 +97,52 @@ def encode(event: Event, seq: int) -> bytes:
     return b'%s%08x",%s\n' % (_PREFIX, zlib.crc32(rest), rest)
 
 
+def parse(line: bytes) -> Line:
+    """Read a line without its newline, as far as its JSON: its checksum holds, its fields are not looked at.
+
+    Raises:
+        CodecError: the checksum does not match, or it is no event.
+    """
+    if not line.startswith(_PREFIX) or line[_CRC_END:_BODY] != b'",':
+        raise CodecError("it is not a journal line")
+    if b"%08x" % zlib.crc32(memoryview(line)[_BODY:]) != line[len(_PREFIX) : _CRC_END]:
+        raise CodecError("its checksum does not match")
+    try:
+        fields = orjson.loads(line)
+        return Line(str(fields["type"]), int(fields["seq"]), fields)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _unreadable(error) from None
+
+
 def decode(line: bytes) -> Decoded:
     """Read a line without its newline; fields that are unknown are left out, those that are missing get their default.
 
     Raises:
         CodecError: the checksum does not match, or the fields are not those of the event.
     """
-    if not line.startswith(_PREFIX) or line[_CRC_END:_BODY] != b'",':
-        raise CodecError("it is not a journal line")
-    if b"%08x" % zlib.crc32(line[_BODY:]) != line[len(_PREFIX) : _CRC_END]:
-        raise CodecError("its checksum does not match")
+    parsed = parse(line)
+    if parsed.type not in _TYPES:
+        return Decoded(UnknownEvent(parsed.type), parsed.seq)
+    if b'"$written"' in line:
+        parsed = Line(parsed.type, parsed.seq, from_json(line))
+    return Decoded(_event(parsed), parsed.seq)
+
+
+def check(line: Line) -> None:
+    """Raises CodecError where the fields are not those of the event."""
+    _event(line)
+
+
+def _event(line: Line) -> Event:
     try:
-        fields = from_json(line) if b'"$written"' in line else orjson.loads(line)
-        name, seq = fields["type"], int(fields["seq"])
-        if name not in _TYPES:
-            return Decoded(UnknownEvent(str(name)), seq)
-        return Decoded(_adapter(_TYPES[name]).validate_python(fields), seq)
+        event: Event = _adapter(_TYPES[line.type]).validate_python(line.fields)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CodecError(f"it cannot be read: {str(error).splitlines()[0]}") from None
+        raise _unreadable(error) from None
+    return event
+
+
+def _unreadable(error: Exception) -> CodecError:
+    return CodecError(f"it cannot be read: {str(error).splitlines()[0]}")
 
 
 @cache

@@ -1,21 +1,18 @@
-"""Runs a plan: asks, scores and journals each unit; a result is reported only after it is written."""
+"""Runs a plan: asks, and hands each answer to the recorder. The event loop does nothing else than this."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from llmctl.evaluators.base import Embed
-from llmctl.evaluators.verdict import judge
+from llmctl.outcome import Outcome
 from llmctl.providers.gateway import Gateway
 from llmctl.providers.routes import TransportName
-from llmctl.runs.journal import JournalWriter
-from llmctl.runs.plan import Unit
-from llmctl.runs.records import CallEvent, ResultEvent
-from llmctl.runs.result import make_result, subject_of
-from llmctl.runs.reuse import KnownAnswer
+from llmctl.runs.plan import Plan
+from llmctl.runs.recorder import Finished, Recorder
+from llmctl.runs.reuse import KnownAnswer, KnownAnswers, read_answer
+from llmctl.runs.spool import SpooledUnit
 
 __all__ = ["Executor", "Stop"]
 
@@ -25,48 +22,58 @@ class Stop:
 
     def __init__(self) -> None:
         self.requested = False
+        self.reason: str | None = None
+        """Why a run stops by itself; None where a person asked for it."""
         self._tasks: list[asyncio.Task[None]] = []
 
-    def request(self) -> None:
-        """The first time: nothing new is sent. The second time: what is in flight is dropped."""
+    def request(self, reason: str | None = None) -> None:
+        """Nothing new is sent."""
+        if not self.requested:
+            self.requested, self.reason = True, reason
+
+    def press(self) -> None:
+        """A person asks: the first time nothing new is sent, the second time what is in flight is dropped."""
         if self.requested:
-            for task in self._tasks:
-                task.cancel()
+            self.drop()
+        self.request()
+
+    def drop(self) -> None:
+        """Send nothing, and drop what is in flight."""
         self.requested = True
+        for task in self._tasks:
+            task.cancel()
 
     def watch(self, tasks: Sequence[asyncio.Task[None]]) -> None:
-        """Name the tasks that a second request cancels."""
+        """Name the tasks that are dropped."""
         self._tasks = list(tasks)
 
 
 @dataclass(slots=True)
 class Executor:
-    """Works through units with bounded concurrency; one call key is sent once in a run."""
+    """Works through a plan with bounded concurrency; one call key is sent once in a run."""
 
-    run_id: str
+    plan: Plan
     gateway: Gateway
-    journal: JournalWriter
-    on_result: Callable[[ResultEvent], None]
-    embed: Embed | None = None
-    embedding: str = ""
-    """Identity of the model behind `embed`, part of the score keys."""
+    recorder: Recorder
+    known: KnownAnswers
     concurrency: int = 32
     stop: Stop = field(default_factory=Stop)
-    known: Mapping[str, KnownAnswer] = field(default_factory=dict)
-    """Answers by call key from earlier runs."""
-    _shared: dict[str, asyncio.Future[KnownAnswer]] = field(default_factory=dict)
-    _calls: int = 0
+    next_call: int = 1
+    """Number of the next call; a run that is resumed counts on."""
+    _shared: dict[bytes, asyncio.Future[int | None]] = field(default_factory=dict)
+    """Calls that several units of the plan need: where each stands in the journal; None where it was not sent."""
 
-    async def run(self, units: Sequence[Unit]) -> None:
-        """Ask and score every unit. Ends early, without an error, when `stop` asks for it.
+    async def run(self) -> None:
+        """Ask and record every unit. Ends early, without an error, when `stop` asks for it.
 
         Raises:
             StoreError: the journal cannot be written; nothing more is sent.
         """
-        repeated = {key for key, count in Counter(unit.call_key for unit in units).items() if count > 1}
+        self.recorder.on_failure = self.stop.drop
+        repeated = self.plan.units.repeated()
         tasks = [
-            asyncio.create_task(self._work(queue, repeated))
-            for queue, workers in self._queues(units)
+            asyncio.create_task(self._work(numbers, repeated))
+            for numbers, workers in self._queues()
             for _ in range(workers)
         ]
         self.stop.watch(tasks)
@@ -79,51 +86,89 @@ class Executor:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        await self.recorder.drain()
 
-    def _queues(self, units: Sequence[Unit]) -> Iterator[tuple[Iterator[Unit], int]]:
-        """One queue for each model, so that a slow one holds up nobody else."""
-        by_model: dict[str, list[Unit]] = {}
-        for unit in units:
-            by_model.setdefault(unit.target.model.name, []).append(unit)
-        for group in by_model.values():
-            # The local model answers one at a time: a second worker scores while it does.
-            most = 2 if group[0].target.route.transport is TransportName.LOCAL else self.concurrency
-            yield iter(group), min(most, len(group))
+    def _queues(self) -> Iterator[tuple[Iterator[int], int]]:
+        """One queue for each model, so that a slow one holds up nobody else; and how many work on it."""
+        by_model: dict[str, list[int]] = {}
+        for index, target in enumerate(self.plan.targets):
+            by_model.setdefault(target.model.name, []).append(index)
+        for indexes in by_model.values():
+            route = self.plan.targets[indexes[0]].route
+            # The local model answers one at a time: a second worker prepares the next call while it does.
+            most = 2 if route.transport is TransportName.LOCAL else self.concurrency
+            yield self.plan.units.by_target(frozenset(indexes)), min(most, len(self.plan.units))
 
-    async def _work(self, queue: Iterator[Unit], repeated: set[str]) -> None:
-        for unit in queue:
+    async def _work(self, numbers: Iterator[int], repeated: frozenset[int]) -> None:
+        for number in numbers:
             if self.stop.requested:
                 return
-            fresh, answer = await self._answer(unit, shared=unit.call_key in repeated)
-            subject = subject_of(unit.planned.case, answer.call)
-            verdict = await judge(unit.planned.evaluators, subject, self.embed, self.embedding)
-            result = make_result(unit, answer.call, answer.call_id, verdict, cached=not fresh)
-            await self.journal.write(result)
-            self.on_result(result)
+            await self.recorder.take_room()
+            try:
+                finished = await self._finished(self.plan.units.unit(number), repeated)
+            except BaseException:
+                self.recorder.give_room()
+                raise
+            if finished is None:
+                self.recorder.give_room()
+                return
+            self.recorder.result(finished)
 
-    async def _answer(self, unit: Unit, *, shared: bool) -> tuple[bool, KnownAnswer]:
-        """The unit's answer, and whether it was asked for just now."""
-        stored = self.known.get(unit.call_key)
-        if stored is not None:
-            return False, stored
+    async def _finished(self, unit: SpooledUnit, repeated: frozenset[int]) -> Finished | None:
+        """The unit with its answer; None where it will not be sent, and neither will any other one of its model."""
+        target = self.plan.targets[unit.target].name
+        if unit.number in self.known:
+            return Finished(unit, target, lambda: self.known.answer(unit.number), cached=True)
+        shared = self._shared.get(unit.key) if unit.prefix in repeated else None
+        if shared is not None:
+            position = await asyncio.shield(shared)
+            if position is None:
+                return None
+            return Finished(unit, target, lambda: read_answer(self.plan.journal, position), cached=True)
+        answer = await self._ask(unit, shared=unit.prefix in repeated)
+        return Finished(unit, target, lambda: answer, cached=False) if answer else None
+
+    async def _ask(self, unit: SpooledUnit, *, shared: bool) -> KnownAnswer | None:
+        """Send the call and record it; None where the gateway would not send it."""
         if not shared:
-            return True, await self._ask(unit)
-        known = self._shared.get(unit.call_key)
-        if known is not None:
-            return False, await known
-        future = self._shared[unit.call_key] = asyncio.get_running_loop().create_future()
+            return await self._sent(unit, None)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[int | None] = loop.create_future()
+        self._shared[unit.key] = future
         try:
-            answer = await self._ask(unit)
+            answer = await self._sent(unit, lambda position: _resolve_soon(loop, future, position))
         except BaseException:
-            future.cancel()
+            _resolve(future, None)
             raise
-        future.set_result(answer)
-        return True, answer
-
-    async def _ask(self, unit: Unit) -> KnownAnswer:
-        call = await self.gateway.ask(unit.target.route, unit.target.request(unit.planned.case), repeat=unit.repeat)
-        self._calls += 1
-        answer = KnownAnswer(f"{self.run_id}.{self._calls}", call)
-        # Before scoring, so that a paid answer survives whatever an evaluator does.
-        await self.journal.write(CallEvent(answer.call_id, call))
+        if answer is None:
+            _resolve(future, None)
         return answer
+
+    async def _sent(self, unit: SpooledUnit, told: Callable[[int], None] | None) -> KnownAnswer | None:
+        route = self.plan.targets[unit.target].route
+        call = await self.gateway.ask(
+            route, self.plan.units.request(unit.number), repeat=unit.repeat, key=unit.call_key
+        )
+        if call.outcome is Outcome.SKIPPED and self._gives_up(route.config.name):
+            return None
+        answer = KnownAnswer(f"{self.plan.head.run_id}.{self.next_call}", call)
+        self.next_call += 1
+        # Before it is scored, so that a paid answer survives whatever an evaluator does.
+        self.recorder.call(answer.call_id, call, told)
+        return answer
+
+    def _gives_up(self, model: str) -> bool:
+        """Whether the gateway sends nothing more to a model; without a budget, to none."""
+        if self.gateway.budget_spent:
+            self.stop.request("the budget is used up")
+            return True
+        return model in self.gateway.open_circuits
+
+
+def _resolve_soon(loop: asyncio.AbstractEventLoop, future: asyncio.Future[int | None], position: int) -> None:
+    loop.call_soon_threadsafe(_resolve, future, position)
+
+
+def _resolve(future: asyncio.Future[int | None], position: int | None) -> None:
+    if not future.done():
+        future.set_result(position)

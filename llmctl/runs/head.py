@@ -1,27 +1,30 @@
-"""The first events of a journal: who ran what, with which prompts, models and cases."""
+"""The first events of a journal: who ran what, with which prompts, models and banks."""
 
 from __future__ import annotations
 
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from importlib import metadata
+from typing import Any
 
 from llmctl import __version__
-from llmctl.canonical import digest
-from llmctl.evaluators.keys import configuration
 from llmctl.project.git import git_state
-from llmctl.project.models import Message, Prompt
+from llmctl.project.models import Bank, Config, Prompt
+from llmctl.project.prompt_data import model_data, prompt_data
 from llmctl.providers import requests
 from llmctl.runs.ids import new_run_id
-from llmctl.runs.plan import Plan, PlannedCase, Target
-from llmctl.runs.records import BankEvent, CaseEvent, Event, PromptEvent, RunEvent, TargetEvent
+from llmctl.runs.records import BankEvent, PromptEvent, RunEvent, TargetEvent
+from llmctl.runs.selection import Selection
+from llmctl.runs.target import Target
 
-__all__ = ["RunOptions", "case_event", "head_events", "run_head"]
+__all__ = ["RunOptions", "bank_event", "prompt_event", "run_head", "target_event"]
 
 _VERSIONED = ("aiohttp", "litellm", "xllamacpp", "sentence-transformers", "torch", "jsonschema", "google-re2", "regex")
+
+_BESIDE = frozenset({"command", "label"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +38,31 @@ class RunOptions:
     offline: bool = False
     cache: bool = True
     """Whether an answer that is stored already is used instead of sending the call."""
+    cache_max_age: str = "7d"
+    """For how long a stored answer counts where the model's name may mean another model tomorrow."""
+    max_cost_usd: float | None = None
+    max_failures: int | None = None
+    """Stop after this many cases that failed or have no evidence."""
+
+    def as_data(self) -> dict[str, object]:
+        """For the journal; command and label stand beside it there."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _BESIDE}
+
+    @classmethod
+    def from_data(cls, command: str, label: str | None, data: Mapping[str, Any]) -> RunOptions:
+        """From the journal; what an older llmctl did not write has its default."""
+        known = {field.name for field in fields(cls)} - _BESIDE
+        return cls(command=command, label=label, **{name: value for name, value in data.items() if name in known})
 
 
-def run_head(plan: Plan, options: RunOptions) -> RunEvent:
+def run_head(config: Config, selection: Selection, options: RunOptions) -> RunEvent:
     """The first event of a new run: its id, and where in git it is made."""
-    state = git_state(plan.config.root)
+    state = git_state(config.root)
     started_at = time.time()
     return RunEvent(
         run_id=new_run_id(started_at),
         started_at=started_at,
         command=options.command,
-        planned=len(plan.units),
         label=options.label,
         commit=state.commit if state else None,
         branch=state.branch if state else None,
@@ -54,25 +71,40 @@ def run_head(plan: Plan, options: RunOptions) -> RunEvent:
         python_version=platform.python_version(),
         versions=_versions(),
         options={
-            "concurrency": options.concurrency,
-            "timeout_s": options.timeout_s,
-            "offline": options.offline,
-            "cache": options.cache,
+            **options.as_data(),
+            "repeat": selection.repeat,
+            "semantic": {"model": config.semantic.model, "threshold": config.semantic.threshold},
         },
         pid=os.getpid(),
     )
 
 
-def head_events(plan: Plan, run: RunEvent) -> Iterator[Event]:
-    """Everything that is known before the first call, `run` first."""
-    yield run
-    for prompt in {target.prompt.label: target.prompt for target in plan.targets}.values():
-        yield PromptEvent(prompt.name, prompt.label, prompt.digest, prompt.rev, prompt.commit, _source(prompt))
-    for target in plan.targets:
-        yield _target_event(target)
-    for bank in plan.banks:
-        yield BankEvent(bank.name, str(bank.path), bank.digest)
-    yield from map(case_event, plan.cases)
+def prompt_event(prompt: Prompt) -> PromptEvent:
+    """A prompt version, with everything from which it can be made again."""
+    return PromptEvent(prompt.name, prompt.label, prompt.digest, prompt.rev, prompt.commit, prompt_data(prompt))
+
+
+def target_event(target: Target) -> TargetEvent:
+    """A target, resolved."""
+    price = target.route.price
+    app = target.prompt.target is not None
+    return TargetEvent(
+        prompt=target.prompt.label,
+        prompt_name=target.prompt.name,
+        model=target.model.name,
+        resolved_model=target.model.model,
+        transport=target.route.transport,
+        endpoint=target.route.url,
+        params={} if app else dict(requests.build_request(target.prompt, target.model, ()).params),
+        price_input=price.input_per_million if price else None,
+        price_output=price.output_per_million if price else None,
+        config=model_data(target.model),
+    )
+
+
+def bank_event(bank: Bank, targets: Sequence[Target]) -> BankEvent:
+    """A bank, and what its cases are run on."""
+    return BankEvent(bank.name, str(bank.path), bank.digest, tuple(target.name for target in targets))
 
 
 def _versions() -> dict[str, str]:
@@ -83,55 +115,3 @@ def _versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-def _source(prompt: Prompt) -> Mapping[str, object]:
-    messages = [
-        {"role": message.role, "content": message.content}
-        if isinstance(message, Message)
-        else {"placeholder": message.name}
-        for message in prompt.messages
-    ]
-    return {
-        "model": prompt.model,
-        "params": dict(prompt.params),
-        "messages": messages,
-        "output": {"format": prompt.output.value, "schema": prompt.schema},
-        "tools": list(prompt.tools),
-        "tool_choice": prompt.tool_choice,
-    }
-
-
-def _target_event(target: Target) -> TargetEvent:
-    price = target.route.price
-    return TargetEvent(
-        prompt=target.prompt.label,
-        prompt_name=target.prompt.name,
-        model=target.model.name,
-        resolved_model=target.model.model,
-        transport=target.route.transport,
-        endpoint=target.route.url,
-        params=dict(requests.build_request(target.prompt, target.model, ()).params),
-        price_input=price.input_per_million if price else None,
-        price_output=price.output_per_million if price else None,
-    )
-
-
-def case_event(planned: PlannedCase) -> CaseEvent:
-    """A planned case with all that its evaluators read."""
-    case = planned.case
-    evaluators = tuple(configuration(built.spec) for built in planned.evaluators)
-    return CaseEvent(
-        bank=case.bank,
-        case_id=case.id,
-        vars=case.vars,
-        expected=case.expected,
-        has_expected=case.has_expected,
-        tags=case.tags,
-        group=case.group,
-        must_pass=case.must_pass,
-        weight=case.weight,
-        pass_score=case.pass_score,
-        evaluators=evaluators,
-        digest=digest(case.vars, case.expected, evaluators, case.pass_score),
-    )

@@ -22,12 +22,23 @@ from llmctl.providers.records import Attempt, Call
 from llmctl.runs import rows
 from llmctl.runs.alive import is_alive
 from llmctl.runs.importer import ImportSummary, import_journals, rebuild
-from llmctl.runs.records import BankEvent, CaseEvent, EndEvent, PromptEvent, ResultEvent, RunEvent, TargetEvent
+from llmctl.runs.records import (
+    BankEvent,
+    CaseEvent,
+    EndEvent,
+    PlanEvent,
+    PromptEvent,
+    ResultEvent,
+    RunEvent,
+    TargetEvent,
+    TargetName,
+    UnitName,
+)
 from llmctl.runs.rows import Row, columns
 from llmctl.store.database import CorruptError, open_database
 from llmctl.store.layout import Layout
 
-__all__ = ["History", "RunState", "RunSummary"]
+__all__ = ["Averages", "History", "Location", "RunState", "RunSummary"]
 
 _WAIT_S = 10.0
 _CHUNK = 2000
@@ -84,7 +95,30 @@ class RunSummary:
     """Lines of the journal that could not be read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a call stands: read it with `read_line(layout.journal(run_id), position)`."""
+
+    run_id: str
+    position: int
+    """The byte at which its line begins."""
+    started_at: float
+    """UTC epoch seconds of the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Averages:
+    """What the latest calls of a target took; None: not known."""
+
+    output_tokens: float | None
+    """Mean of a call."""
+    tokens_per_byte: float | None
+    """Input tokens over the size of the messages as JSON in UTF-8."""
+
+
+_LATEST_CALLS = 2_000
 _SUMMARY_COLUMNS = columns(RunSummary)
+_EVIDENCE = [outcome.value for outcome in Outcome if outcome.evidence]
 
 
 class History:
@@ -234,11 +268,49 @@ class History:
         )
         return {row[0]: rows.call_of(row[1:], []) for row in found}
 
+    def locate(self, keys: Sequence[str]) -> dict[str, Location]:
+        """Where the latest call with evidence stands for each call key, in a journal that is still there."""
+        found = self._rows(
+            "SELECT key, run_id, position, started_at FROM call_rows "
+            "WHERE key IN (SELECT unnest($keys)) AND outcome IN (SELECT unnest($outcomes)) "
+            "AND run_id IN (SELECT unnest($runs)) "
+            "QUALIFY row_number() OVER (PARTITION BY key ORDER BY started_at DESC, run_id DESC, position DESC) = 1",
+            {"keys": list(keys), "outcomes": _EVIDENCE, "runs": self._journals()},
+        )
+        return {row[0]: Location(*row[1:]) for row in found}
+
+    def failed(self, run_id: str) -> list[UnitName]:
+        """The run's results that failed or have no evidence, in the order of the journal."""
+        found = self._rows(
+            f"SELECT {columns(UnitName)} FROM current_results WHERE run_id = $run "
+            "AND (passed IS NOT TRUE OR outcome NOT IN (SELECT unnest($outcomes))) ORDER BY position",
+            {"run": run_id, "outcomes": _EVIDENCE},
+        )
+        return [UnitName(*row) for row in found]
+
+    def averages(self, target: TargetName) -> Averages | None:
+        """What the latest calls of a target took; None where there are none."""
+        found = self._rows(
+            "WITH latest AS (SELECT DISTINCT call_id FROM (SELECT call_id FROM result_rows "
+            f"WHERE prompt = ? AND model = ? ORDER BY run_id DESC, position DESC LIMIT {_LATEST_CALLS})) "
+            "SELECT avg(c.output_tokens), sum(c.input_tokens) / nullif(sum(CASE WHEN c.input_tokens IS NOT NULL "
+            "THEN strlen(TRY(json_extract(a.request_body, '$.messages'))::VARCHAR) END), 0) "
+            "FROM latest JOIN call_rows c USING (call_id) "
+            "JOIN attempt_rows a ON a.run_id = c.run_id AND a.position = c.position AND a.number = 1",
+            [target.prompt, target.model],
+        )
+        return Averages(*found[0]) if found and any(value is not None for value in found[0]) else None
+
+    def plan(self, run_id: str) -> PlanEvent | None:
+        """What the run was to make; None where its journal does not say."""
+        found = self._of_run("plan_rows", columns(PlanEvent), run_id)
+        return rows.plan_of(found[-1]) if found else None
+
     def results(self, run_id: str, *, bank: str | None = None, case_id: str | None = None) -> Iterator[ResultEvent]:
         """The run's results with their scores, in the order they were recorded."""
         wanted = {"bank": bank, "case_id": case_id}
         given = {name: value for name, value in wanted.items() if value is not None}
-        for chunk in self._chunks("result_rows", columns(ResultEvent, without=["scores"]), run_id, given):
+        for chunk in self._chunks("current_results", columns(ResultEvent, without=["scores"]), run_id, given):
             scores = self._scores(run_id, chunk[0][0], chunk[-1][0])
             for row in chunk:
                 yield rows.result_of(row[1:], scores[row[0]])
@@ -275,6 +347,9 @@ class History:
 
     def _of_run(self, table: str, names: str, run_id: str) -> list[Row]:
         return self._rows(f"SELECT {names} FROM {table} WHERE run_id = ? ORDER BY position", [run_id])
+
+    def _journals(self) -> list[str]:
+        return [path.stem for path in self.layout.runs.glob("*.jsonl")]
 
     def _rows(self, query: str, parameters: object) -> list[Row]:
         """One look at the database. A damaged file is set aside and built again, once."""

@@ -7,19 +7,29 @@ together. Whatever happens to the index, the journals can build it again.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmctl.errors import StoreError
+from llmctl.runs.codec import CodecError
 from llmctl.runs.ids import run_time
-from llmctl.runs.journal_reader import Damage, read_journal
-from llmctl.runs.rows import Row, rows_of
+from llmctl.runs.journal_reader import Damage, ParsedLine, parse_journal
+from llmctl.runs.line_rows import rows_of
+from llmctl.runs.rows import Row
 from llmctl.store.append import append_rows
-from llmctl.store.database import BusyError, CorruptError, OlderError, open_database, quarantine
+from llmctl.store.database import (
+    BusyError,
+    CorruptError,
+    OlderError,
+    open_database,
+    quarantine,
+)
+from llmctl.store.engine import WRITING_MB, set_memory
 from llmctl.store.layout import Layout
 from llmctl.store.schema import EVENT_TABLES
 
@@ -31,6 +41,11 @@ __all__ = ["ImportSummary", "import_journals", "rebuild"]
 _WAIT_S = 10.0
 _MAX_LINES = 10_000
 _MAX_BYTES = 64 * 2**20
+_HELD_LINES = 5_000
+_HELD_BYTES = 4 * 2**20
+_MEMORY_PER_BYTE = 10  # measured: what DuckDB needs for a row of 100 MB is 5 times that
+_TURN_S = 3.0
+_PAUSE_S = 0.1  # longer than others wait before they try again
 _FINGERPRINT_BYTES = 4096
 
 
@@ -86,20 +101,50 @@ class _Progress:
         return journal.size >= self.read_bytes and _fingerprint(journal.path, self.read_bytes) == self.fingerprint
 
 
-@dataclass(slots=True)
 class _Batch:
-    """What one transaction takes in."""
+    """What one transaction takes in: a few rows at a time, and the offsets that the journals reach."""
 
-    rows: defaultdict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
-    progress: dict[str, _Progress] = field(default_factory=dict)
-    replaced: list[str] = field(default_factory=list)
-    lines: int = 0
-    bytes: int = 0
-    damage: int = 0
+    def __init__(self, con: DuckDBPyConnection) -> None:
+        self.progress: dict[str, _Progress] = {}
+        self.lines = self.bytes = self.damage = 0
+        self._con = con
+        self._rows: defaultdict[str, list[Row]] = defaultdict(list)
+        self._held_lines = self._held_bytes = 0
+        self._memory_mb = WRITING_MB
 
     @property
     def full(self) -> bool:
         return self.lines >= _MAX_LINES or self.bytes >= _MAX_BYTES
+
+    def count(self, size: int, *, damaged: bool) -> None:
+        self.lines += 1
+        self.bytes += size
+        self.damage += damaged
+
+    def add(self, rows: Iterable[tuple[str, Row]], size: int) -> None:
+        for table, row in rows:
+            self._rows[table].append(row)
+        self._held_lines += 1
+        self._held_bytes += size
+        if self._held_lines >= _HELD_LINES or self._held_bytes >= _HELD_BYTES:
+            self._append()
+
+    def store(self) -> None:
+        """The rest of the rows, and how far each journal is imported."""
+        self._append()
+        con = self._con
+        con.execute("DELETE FROM journal_rows WHERE list_contains(?, run_id)", [list(self.progress)])
+        append_rows(con, "journal_rows", (_journal_row(*item) for item in self.progress.items()))
+
+    def _append(self) -> None:
+        needed_mb = WRITING_MB + _MEMORY_PER_BYTE * (self._held_bytes >> 20)
+        if self._held_bytes > _HELD_BYTES and needed_mb > self._memory_mb:
+            set_memory(self._con, needed_mb)
+            self._memory_mb = needed_mb
+        for table, rows in self._rows.items():
+            append_rows(self._con, table, rows)
+        self._rows.clear()
+        self._held_lines = self._held_bytes = 0
 
 
 def import_journals(store: Path, *, wait_s: float = _WAIT_S) -> ImportSummary:
@@ -119,10 +164,12 @@ def import_journals(store: Path, *, wait_s: float = _WAIT_S) -> ImportSummary:
     while more:
         try:
             with _locked(layout, wait_s):
-                done, more = _step(layout, wait_s, may_rebuild=summary.rebuilt is None)
+                done, more = _turn(layout, wait_s, may_rebuild=summary.rebuilt is None)
         except BusyError as error:
             return summary + ImportSummary(later=error.message)
         summary += done
+        if more:
+            time.sleep(_PAUSE_S)
     return summary
 
 
@@ -143,12 +190,19 @@ def _is_current(layout: Layout) -> bool:
     journals = _journals(layout)
     if not layout.database.exists():
         return not journals
+    if any(journal.mtime_ns > _written_ns(layout) for journal in journals):
+        return False
     try:
         with open_database(layout, read_only=True, wait_s=0) as con:
             known = _known(con)
     except (BusyError, CorruptError, OlderError):
         return False
     return all(journal.run_id in known and known[journal.run_id].is_current(journal) for journal in journals)
+
+
+def _written_ns(layout: Layout) -> int:
+    """When the database was last written: a journal that is younger cannot be in it."""
+    return max(path.stat().st_mtime_ns for path in (layout.database, layout.wal) if path.exists())
 
 
 @contextmanager
@@ -169,17 +223,44 @@ def _locked(layout: Layout, wait_s: float) -> Iterator[None]:
         lock.release()
 
 
-def _step(layout: Layout, wait_s: float, *, may_rebuild: bool) -> tuple[ImportSummary, bool]:
-    """One transaction, and whether there is more to do."""
+def _turn(layout: Layout, wait_s: float, *, may_rebuild: bool) -> tuple[ImportSummary, bool]:
+    """Transactions until nothing is left or others shall have the database; and whether there is more."""
+    until = time.monotonic() + _TURN_S
+    done, more = ImportSummary(), True
     try:
         with open_database(layout, read_only=False, wait_s=wait_s) as con:
-            batch = _collect(layout, _known(con))
-            _store(con, batch)
+            while more and time.monotonic() < until:
+                batch = _transaction(con, layout)
+                done, more = done + ImportSummary(batch.lines, batch.damage), batch.full
     except CorruptError:
         if not may_rebuild:
             raise
         return ImportSummary(rebuilt=quarantine(layout)), True
-    return ImportSummary(batch.lines, batch.damage), batch.full
+    return done, more
+
+
+def _transaction(con: DuckDBPyConnection, layout: Layout) -> _Batch:
+    """Take in new lines from all journals, until it is enough."""
+    con.begin()
+    batch, known = _Batch(con), _known(con)
+    for journal in _journals(layout):
+        progress = known.get(journal.run_id)
+        if progress is not None and progress.is_current(journal):
+            continue
+        if batch.full:
+            break
+        if progress is not None and not progress.belongs_to(journal):
+            _forget(con, journal.run_id)
+            progress = None
+        batch.progress[journal.run_id] = _read(journal, progress or _Progress(), batch)
+    batch.store()
+    con.commit()
+    return batch
+
+
+def _forget(con: DuckDBPyConnection, run_id: str) -> None:
+    for table in EVENT_TABLES:
+        con.execute(f"DELETE FROM {table} WHERE run_id = ?", [run_id])
 
 
 def _journals(layout: Layout) -> list[_Journal]:
@@ -198,36 +279,18 @@ def _known(con: DuckDBPyConnection) -> dict[str, _Progress]:
     return {row[0]: _Progress(*row[1:]) for row in rows}
 
 
-def _collect(layout: Layout, known: dict[str, _Progress]) -> _Batch:
-    """Read new lines from all journals, until the transaction has enough."""
-    batch = _Batch()
-    for journal in _journals(layout):
-        progress = known.get(journal.run_id)
-        if progress is not None and progress.is_current(journal):
-            continue
-        if batch.full:
-            break
-        if progress is not None and not progress.belongs_to(journal):
-            batch.replaced.append(journal.run_id)
-            progress = None
-        batch.progress[journal.run_id] = _read(journal, progress or _Progress(), batch)
-    return batch
-
-
 def _read(journal: _Journal, progress: _Progress, batch: _Batch) -> _Progress:
     """Add a journal's new lines to the batch; how far that came."""
     end, count, damage = progress.read_bytes, progress.lines, progress.damage
-    for line in read_journal(journal.path, end, line_number=count + 1):
-        batch.bytes += line.end - end
-        end = line.end
-        count += 1
-        batch.lines += 1
-        if isinstance(line, Damage):
+    for line in parse_journal(journal.path, end, line_number=count + 1):
+        size, end = line.end - end, line.end
+        rows = _rows(line, journal.run_id)
+        batch.count(size, damaged=rows is None)
+        if rows is None:
             damage += 1
-            batch.damage += 1
         else:
-            for table, row in rows_of(line.event, journal.run_id, line.offset):
-                batch.rows[table].append(row)
+            batch.add(rows, size)
+        count += 1
         if batch.full:
             break
     reached = _Progress(end, count, damage, fingerprint=_fingerprint(journal.path, end))
@@ -235,16 +298,14 @@ def _read(journal: _Journal, progress: _Progress, batch: _Batch) -> _Progress:
     return reached if batch.full else replace(reached, seen_bytes=journal.size, seen_mtime_ns=journal.mtime_ns)
 
 
-def _store(con: DuckDBPyConnection, batch: _Batch) -> None:
-    con.begin()
-    for run_id in batch.replaced:
-        for table in EVENT_TABLES:
-            con.execute(f"DELETE FROM {table} WHERE run_id = ?", [run_id])
-    con.execute("DELETE FROM journal_rows WHERE list_contains(?, run_id)", [list(batch.progress)])
-    append_rows(con, "journal_rows", (_journal_row(*item) for item in batch.progress.items()))
-    for table, rows in batch.rows.items():
-        append_rows(con, table, rows)
-    con.commit()
+def _rows(line: ParsedLine | Damage, run_id: str) -> list[tuple[str, Row]] | None:
+    """What a line adds to the tables; None where it cannot be read."""
+    if isinstance(line, Damage):
+        return None
+    try:
+        return rows_of(line.line, run_id, line.offset)
+    except CodecError:
+        return None
 
 
 def _journal_row(run_id: str, progress: _Progress) -> Row:

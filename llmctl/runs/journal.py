@@ -10,9 +10,10 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -24,20 +25,24 @@ from llmctl.runs.codec import encode
 from llmctl.runs.journal_reader import MAX_LINE_BYTES, Damage, JournalLine, read_journal
 from llmctl.runs.records import Event
 
-__all__ = ["Damage", "FileCalls", "JournalLine", "JournalWriter", "is_alive", "read_journal"]
+__all__ = ["Damage", "FileCalls", "JournalLine", "JournalWriter", "Told", "is_alive", "read_journal"]
 
 _BATCH_EVENTS = 512
 _SYNC_LINES = 100
 _SYNC_S = 0.2
 
 
+Told = Callable[[Exception | None, int], None]
+"""Called in the writer's thread when an event is in the file, with the byte at which its line begins; or with the error
+that keeps it from being written."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """An event on its way, and who waits for it: a thread, or a task of `loop`."""
+    """An event on its way, and who is told."""
 
     event: Event
-    waiter: Future[None] | asyncio.Future[None]
-    loop: asyncio.AbstractEventLoop | None = None
+    told: Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +51,20 @@ class _Settled:
 
     entry: _Entry
     error: Exception | None = None
+    position: int = -1
 
 
 class JournalWriter:
     """The one writer of a journal, safe to use from any thread and any event loop."""
 
-    def __init__(self, path: Path, calls: FileCalls | None = None) -> None:
-        """Create the journal (or go on with one), lock it, start the thread.
+    def __init__(self, path: Path, calls: FileCalls | None = None, *, file: AppendFile | None = None) -> None:
+        """Create the journal (or go on with one), lock it, start the thread. `file`: it is open and locked already.
 
         Raises:
             StoreError: the file cannot be opened, or another process writes it.
         """
         self.path = path
-        self._file = AppendFile(path, calls or FileCalls())
+        self._file = file or AppendFile(path, calls or FileCalls())
         self._seq = self._file.last_seq
         self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
         self._gate = threading.Lock()
@@ -69,11 +75,25 @@ class JournalWriter:
         self._thread = threading.Thread(target=self._run, name="llmctl-journal", daemon=True)
         self._thread.start()
 
+    def post(self, event: Event, told: Told) -> None:
+        """Hand over an event; `told` is called in the writer's thread when it is in the file: keep it short."""
+        with self._gate:
+            if self._closed:
+                raise StoreError(f"The journal {self.path} is closed.")
+            self._queue.put(_Entry(event, told))
+
     def append(self, event: Event) -> Future[None]:
         """Hand over an event. The future is done when it is in the file, or holds the StoreError that prevents it."""
         future: Future[None] = Future()
         future.set_running_or_notify_cancel()  # from here on it cannot be cancelled: it will be written
-        self._put(_Entry(event, future))
+
+        def told(error: Exception | None, _position: int) -> None:
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+
+        self.post(event, told)
         return future
 
     async def write(self, event: Event) -> None:
@@ -82,10 +102,7 @@ class JournalWriter:
         Raises:
             StoreError: it cannot be written, nor can any later one.
         """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-        self._put(_Entry(event, future, loop))
-        await future
+        await asyncio.wrap_future(self.append(event))
 
     def close(self) -> None:
         """Write and sync what was handed over, and drop the lock. Closing twice does nothing more.
@@ -113,12 +130,6 @@ class JournalWriter:
         except StoreError:
             if error is None:  # else the error under way already says more
                 raise
-
-    def _put(self, entry: _Entry) -> None:
-        with self._gate:
-            if self._closed:
-                raise StoreError(f"The journal {self.path} is closed.")
-            self._queue.put(entry)
 
     def _store_error(self) -> StoreError:
         return StoreError(
@@ -169,6 +180,7 @@ class JournalWriter:
 
     def _append(self, entries: list[_Entry], lines: list[bytes]) -> list[_Settled]:
         whole = len(lines)
+        positions = list(accumulate(map(len, lines), initial=self._file.size))
         try:
             self._file.append(lines)
         except TornWriteError as error:
@@ -177,7 +189,7 @@ class JournalWriter:
             self._sync_at = time.monotonic() + _SYNC_S
         self._unsynced += whole
         return [
-            _Settled(entry) if index < whole else _Settled(entry, self._store_error())
+            _Settled(entry, None, positions[index]) if index < whole else _Settled(entry, self._store_error())
             for index, entry in enumerate(entries)
         ]
 
@@ -198,24 +210,5 @@ def _encoded(event: Event, seq: int) -> bytes:
 
 
 def _tell(settled: Iterable[_Settled]) -> None:
-    """Wake those who wait; one call into an event loop for all its tasks."""
-    by_loop: dict[asyncio.AbstractEventLoop | None, list[_Settled]] = {}
     for item in settled:
-        by_loop.setdefault(item.entry.loop, []).append(item)
-    for loop, items in by_loop.items():
-        if loop is None:
-            _resolve(items)
-            continue
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(_resolve, items)
-
-
-def _resolve(items: Iterable[_Settled]) -> None:
-    for item in items:
-        waiter = item.entry.waiter
-        if waiter.done():  # a task that was cancelled meanwhile
-            continue
-        if item.error is None:
-            waiter.set_result(None)
-        else:
-            waiter.set_exception(item.error)
+        item.entry.told(item.error, item.position)

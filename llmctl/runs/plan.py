@@ -1,80 +1,92 @@
-"""The plan of a run: independent units of work, each with its keys, made before anything is sent."""
+"""The plan of a run: independent units of work, each with its keys, made in one pass before anything is sent.
+
+The cases go to the run's journal and what is asked to a temporary file, so that a plan of any size fits into memory.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
 
-from llmctl.errors import CredentialError, ModelError, Place, Problem, ProjectError, Severity, UsageError
+from llmctl.errors import Problem, ProjectError, Severity, UsageError
 from llmctl.evaluators import registry
-from llmctl.evaluators.built import BuiltEvaluator
 from llmctl.project import templates
-from llmctl.project.models import Bank, Case, Config, ModelConfig, Prompt
-from llmctl.project.shape_errors import nearest
-from llmctl.providers import requests, routes
+from llmctl.project.message_files import MessageFiles
+from llmctl.project.models import Bank, Case, Config, SemanticSettings
 from llmctl.providers.embeddings import Embedder
-from llmctl.providers.records import ChatRequest
-from llmctl.providers.routes import Route
-from llmctl.runs.reading import BankRun, ProjectReader, PromptVersion
+from llmctl.providers.redaction import Redactor
+from llmctl.runs.append_file import AppendFile
+from llmctl.runs.head import RunOptions, bank_event, prompt_event, run_head, target_event
+from llmctl.runs.plan_file import PlanFile
+from llmctl.runs.planned_cases import case_event, embeds
+from llmctl.runs.reading import BankRun, ProjectReader
+from llmctl.runs.records import PlanEvent, RunEvent, TargetName, UnitName
 from llmctl.runs.selection import Selection, select_cases
+from llmctl.runs.spool import UnitSpool
+from llmctl.runs.target import PlannedCase, Target
+from llmctl.runs.targets import TargetFinder, require_keys
+from llmctl.runs.units import Asked, UnitWriter
+from llmctl.store.layout import Layout
 
-__all__ = ["Plan", "PlanBuilder", "PlannedCase", "Target", "Unit", "embedder_of", "make_plan", "require_keys"]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One prompt x model, and the way to who answers."""
-
-    prompt: Prompt
-    model: ModelConfig
-    route: Route
-
-    def request(self, case: Case) -> ChatRequest:
-        """What this target asks for a case.
-
-        Raises:
-            TemplateError: a template fails on the case's variables.
-        """
-        return requests.build_request(self.prompt, self.model, templates.render_messages(self.prompt, case.vars))
+__all__ = ["Plan", "PlanBuilder", "PlanWriter", "embedder_of", "make_plan"]
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedCase:
-    """A case with its evaluators, ready to score."""
-
-    case: Case
-    evaluators: tuple[BuiltEvaluator, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """One (target, case, repeat): what becomes one result."""
-
-    target: Target
-    planned: PlannedCase
-    repeat: int
-    call_key: str
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Plan:
-    """Everything a run needs; nothing in it changes while the run goes on."""
+    """Everything a run needs. A context manager: what was not started leaves nothing behind."""
 
     config: Config
-    selection: Selection
-    banks: tuple[Bank, ...]
+    semantic: SemanticSettings
+    head: RunEvent
+    event: PlanEvent
     targets: tuple[Target, ...]
-    cases: tuple[PlannedCase, ...]
-    units: tuple[Unit, ...]
-    warnings: tuple[Problem, ...]
+    units: UnitSpool
+    journal: Path
+    """Where the run is recorded."""
+    file: PlanFile | AppendFile
+    """The head of a new journal, not yet published; or the journal of a run that goes on, locked."""
+    warnings: tuple[Problem, ...] = ()
+    embeds: bool = False
+    """Whether an evaluator needs the embedding model."""
+    done: int = 0
+    """Results that an earlier part of the run has recorded; they are not among the units."""
+    next_call: int = 1
+    _begun: bool = False
 
     @property
-    def embeds(self) -> bool:
-        """Whether an evaluator needs the embedding model."""
-        return any(built.evaluator.embeds() for planned in self.cases for built in planned.evaluators)
+    def goes_on(self) -> bool:
+        """Whether the run was begun before."""
+        return isinstance(self.file, AppendFile)
+
+    def publish(self) -> AppendFile:
+        """The journal, open to be continued.
+
+        Raises:
+            StoreError: the disk is full.
+        """
+        self._begun = True
+        return self.file.publish() if isinstance(self.file, PlanFile) else self.file
+
+    def __enter__(self) -> Plan:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Delete what is temporary."""
+        self.units.close()
+        if isinstance(self.file, PlanFile):
+            self.file.discard()
+        elif not self._begun:
+            self.file.close()
 
 
-def make_plan(config: Config, selection: Selection, environ: Mapping[str, str]) -> Plan:
+def make_plan(config: Config, selection: Selection, environ: Mapping[str, str], options: RunOptions) -> Plan:
     """Read what is selected, check all of it, and cross targets with cases.
 
     Raises:
@@ -82,181 +94,205 @@ def make_plan(config: Config, selection: Selection, environ: Mapping[str, str]) 
         UsageError: an unknown name, or an empty selection.
         CredentialError: a key is missing; says which variable, and who asks for it.
         ModelError: a model that runs on this machine is missing.
+        StoreError: the plan cannot be kept on disk.
     """
-    with ProjectReader(config, environ) as reader:
-        runs = reader.read(selection)
-    builder = PlanBuilder(config, selection, reader.problems)
-    for run in runs:
-        builder.add(run)
-    return builder.finish(environ)
+    layout = Layout(config.store)
+    head = run_head(config, selection, options)
+    redactor = Redactor(environ, config.key_variables)
+    file = PlanFile(layout.journal(head.run_id), redactor)
+    units = UnitSpool(layout.scratch)
+    try:
+        writer = PlanWriter(file, UnitWriter(units), selection.repeat)
+        file.add(head)
+        with ProjectReader(config, environ) as reader:
+            builder = PlanBuilder(config, selection, reader.problems, writer)
+            for run in reader.read(selection):
+                builder.add(run)
+        builder.finish(environ)
+        layout.prepare()
+        event = redactor.structure(writer.finish())  # a tag may be anything
+    except BaseException:
+        units.close()
+        file.discard()
+        raise
+    return Plan(
+        config,
+        config.semantic,
+        head,
+        event,
+        tuple(writer.units.targets),
+        units,
+        file.journal,
+        file,
+        (*builder.problems, *builder.warnings),
+        embeds=builder.embeds,
+    )
 
 
-def embedder_of(config: Config, *, offline: bool = False) -> Embedder:
+def embedder_of(config: Config, semantic: SemanticSettings, *, offline: bool = False) -> Embedder:
     """The project's embedding model; nothing is started yet. `offline`: its weights are never asked of the hub."""
-    return Embedder(config.semantic.model, config.store / "embeddings.sqlite", offline=offline)
+    return Embedder(semantic.model, config.store / "embeddings.sqlite", offline=offline)
 
 
+class PlanWriter:
+    """Puts a plan on disk while it is made."""
+
+    def __init__(self, file: PlanFile, units: UnitWriter, repeat: int) -> None:
+        self.file = file
+        self.units = units
+        self.repeat = repeat
+        self._said: set[str | TargetName] = set()
+
+    def bank(self, bank: Bank, targets: Sequence[Target]) -> None:
+        """A bank begins: what its cases are run on, and what of that is new."""
+        for target in targets:
+            if target.prompt.label not in self._said:
+                self.file.add(prompt_event(target.prompt))
+            if target.name not in self._said:
+                self.file.add(target_event(target))
+            self._said |= {target.prompt.label, target.name}
+        self.file.add(bank_event(bank, targets))
+
+    def case(self, planned: PlannedCase, asked: Sequence[Asked]) -> None:
+        """A case of that bank."""
+        self.units.add(planned, self.file.add(case_event(planned)), asked)
+
+    def finish(self) -> PlanEvent:
+        """Close the list of cases."""
+        event = self.units.plan(self.repeat)
+        self.file.add(event)
+        self.units.units.flush()
+        return event
+
+
+@dataclass(slots=True)
 class PlanBuilder:
-    """Gathers targets, cases and units bank by bank, and every problem on the way."""
+    """Checks targets, cases and templates bank by bank; with a writer, keeps what is sound."""
 
-    def __init__(self, config: Config, selection: Selection, problems: list[Problem]) -> None:
-        self.config = config
-        self.selection = selection
-        self.problems = problems
-        self.banks: list[Bank] = []
-        self.targets: dict[tuple[str, str], Target] = {}
-        self.cases: list[PlannedCase] = []
-        self.units: list[Unit] = []
-        self.warnings: dict[Problem, None] = {}
-        self.missing: dict[str, ModelError] = {}
-        """Models of this machine that are not there yet, by what is said of them."""
+    config: Config
+    selection: Selection
+    problems: list[Problem]
+    writer: PlanWriter | None = None
+    """None: only check."""
+    cases: int = 0
+    embeds: bool = False
+    warnings: dict[Problem, None] = field(default_factory=dict)
+    targets: TargetFinder = field(init=False)
+    _files: MessageFiles = field(init=False)
+    _looked_at: int = 0
+    _broken: bool = False
+
+    def __post_init__(self) -> None:
+        self.targets = TargetFinder(self.config, self.selection.models, self.problems)
+        self._files = MessageFiles(self.config.root)
 
     def add(self, run: BankRun) -> None:
         """Cross one bank's selected cases with its targets."""
-        chosen = [self._plan_case(case) for case in select_cases(run.bank.cases, self.selection)]
-        cases = [planned for planned in chosen if planned]
-        targets = [
-            self._target(version, name, run.bank)
-            for version in run.prompts
-            if self._renders(version.prompt)
-            for name in self._model_names(version, run.bank)
-        ]
-        self.banks.append(run.bank)
-        self.cases += cases
-        for target in targets:
-            if target:
-                self.units += self._cross(target, cases)
+        targets = list(self.targets.of(run))
+        failures = {target.name: _TemplateFailures(target) for target in targets}
+        if self.writer and not self._is_broken():
+            self.writer.bank(run.bank, targets)
+        for case in select_cases(run.bank, self.selection, self.problems):
+            planned = self._planned(case) if self._is_wanted(case, targets) else None
+            if planned is None:
+                continue
+            asked = [one for target in targets if (one := self._asked(target, planned, failures[target.name]))]
+            if self.writer and not self._is_broken():
+                self.writer.case(planned, asked)
+        for failure in failures.values():
+            self.problems += failure.problems()
 
-    def finish(self, environ: Mapping[str, str]) -> Plan:
-        """The plan, or everything that is wrong with it (see `make_plan`)."""
-        errors = [problem for problem in self.problems if problem.severity is Severity.ERROR]
-        if errors:
+    def finish(self, environ: Mapping[str, str]) -> None:
+        """Raise everything that is wrong with the plan (see `make_plan`)."""
+        if self._is_broken():
             raise ProjectError(self.problems)
-        for missing in self.missing.values():
+        for missing in self.targets.missing.values():
             raise missing
-        if not self.units:
+        if self.cases == 0:
             raise UsageError(
                 "No case is selected.", hint="Look at -t, -k and the banks named; `llmctl validate` counts the cases."
             )
-        targets = tuple(self.targets.values())
-        require_keys(targets, environ)
-        plan = Plan(
-            self.config,
-            self.selection,
-            tuple(self.banks),
-            targets,
-            tuple(self.cases),
-            tuple(self.units),
-            (*self.problems, *self.warnings),
-        )
-        if plan.embeds:
-            embedder_of(self.config).check()
-        return plan
+        require_keys(list(self.targets.found.values()), environ)
+        if self.embeds:
+            embedder_of(self.config, self.config.semantic).check()
 
-    def _plan_case(self, case: Case) -> PlannedCase | None:
+    def _is_broken(self) -> bool:
+        """Whether an error has been found; only problems that came since the last look are looked at."""
+        if not self._broken:
+            new = self.problems[self._looked_at :]
+            self._looked_at = len(self.problems)
+            self._broken = any(problem.severity is Severity.ERROR for problem in new)
+        return self._broken
+
+    def _planned(self, case: Case) -> PlannedCase | None:
         try:
-            built = [registry.build(spec, case, self.config.semantic) for spec in case.evaluators]
+            built = tuple(registry.build(spec, case, self.config.semantic) for spec in case.evaluators)
         except ProjectError as error:
             self.problems += error.problems
             return None
         for one in built:
             self.warnings |= dict.fromkeys(one.warnings)
-        return PlannedCase(case, tuple(built))
+        self.embeds = self.embeds or embeds(built)
+        planned = PlannedCase(case, built, self.cases)
+        self.cases += 1
+        return planned
 
-    def _renders(self, prompt: Prompt) -> bool:
-        problems = templates.template_problems(prompt)
-        self.problems += (problem for problem in problems if problem not in self.problems)
-        return not problems
-
-    def _model_names(self, version: PromptVersion, bank: Bank) -> Sequence[str]:
-        if self.selection.models:
-            return self.selection.models
-        if bank.models:
-            return bank.models
-        if version.prompt.model:
-            return [version.prompt.model]
-        self.problems.append(
-            Problem(
-                f"The prompt {version.prompt.name} names no model.",
-                version.prompt.place,
-                "Add `model:` to it, `models:` to the bank, or give -m.",
-            )
-        )
-        return []
-
-    def _target(self, version: PromptVersion, name: str, bank: Bank) -> Target | None:
-        key = (version.prompt.label, name)
-        if key not in self.targets:
-            model = version.models.get(name) or ModelConfig(
-                name=name, model=name, place=self._asks(name, version, bank)
-            )
-            if "/" not in name and name not in version.models and (near := nearest(name, version.models)):
-                self.problems.append(Problem(f"There is no model `{name}` in llmctl.toml.", model.place, near))
-                return None
-            try:
-                route = routes.resolve(model)
-            except ModelError as error:
-                self.missing.setdefault(error.message, error)
-                return None
-            except ProjectError as error:
-                self.problems += error.problems
-                return None
-            except UsageError as error:
-                self.problems.append(Problem(error.message, model.place, error.hint))
-                return None
-            self.targets[key] = Target(version.prompt, model, route)
-        return self.targets[key]
-
-    def _asks(self, name: str, version: PromptVersion, bank: Bank) -> Place | None:
-        """The file that names a model which `llmctl.toml` does not have; None: the command line does."""
-        if name in self.selection.models:
+    def _asked(self, target: Target, planned: PlannedCase, failures: _TemplateFailures) -> Asked | None:
+        try:
+            request = target.request(planned.case.vars, self._files)
+        except templates.TemplateError as error:
+            failures.add(str(error), planned.case)
             return None
-        return bank.place if name in bank.models else version.prompt.place
+        except ProjectError as error:  # prompt and model do not go together: said once
+            self.problems += (problem for problem in error.problems if problem not in self.problems)
+            return None
+        return Asked(target, request, tuple(self._repeats(target, planned.case)))
 
-    def _cross(self, target: Target, cases: Sequence[PlannedCase]) -> Iterator[Unit]:
-        failures = _TemplateFailures(target.prompt)
-        for planned in cases:
-            try:
-                request = target.request(planned.case)
-            except templates.TemplateError as error:
-                failures.add(error, planned.case)
-                continue
-            for repeat in range(1, self.selection.repeat + 1):
-                yield Unit(target, planned, repeat, requests.call_key(target.route, request, repeat))
-        self.problems += failures.problems()
+    def _is_wanted(self, case: Case, targets: Sequence[Target]) -> bool:
+        """Whether any result of a case is selected."""
+        return self.selection.only is None or any(True for target in targets for _ in self._repeats(target, case))
+
+    def _repeats(self, target: Target, case: Case) -> Iterator[int]:
+        """Which draws of a case are selected."""
+        only, name = self.selection.only, target.name
+        for repeat in range(1, self.selection.repeat + 1):
+            if only is None or UnitName(case.bank, case.id, name.prompt, name.model, repeat) in only:
+                yield repeat
+
+
+@dataclass(slots=True)
+class _Failure:
+    """One way in which a template fails."""
+
+    first: Case
+    more: int = 0
 
 
 class _TemplateFailures:
     """One problem for each way a prompt's template fails, however many cases it fails on."""
 
-    def __init__(self, prompt: Prompt) -> None:
-        self.prompt = prompt
-        self.cases: dict[str, list[Case]] = {}
+    def __init__(self, target: Target) -> None:
+        self.prompt = target.prompt
+        self._failures: dict[str, _Failure] = {}
 
-    def add(self, error: templates.TemplateError, case: Case) -> None:
-        self.cases.setdefault(str(error), []).append(case)
+    def add(self, message: str, case: Case) -> None:
+        """Count a failure."""
+        if message in self._failures:
+            self._failures[message].more += 1
+        else:
+            self._failures[message] = _Failure(case)
 
-    def problems(self) -> list[Problem]:
-        return [
-            Problem(
-                f"The prompt {self.prompt.label} cannot be rendered for the case {cases[0].id}"
-                f"{_others(len(cases) - 1)}: {message}.",
-                cases[0].place,
+    def problems(self) -> Iterator[Problem]:
+        """What is said of them."""
+        for message, failure in self._failures.items():
+            yield Problem(
+                f"The prompt {self.prompt.label} cannot be rendered for the case {failure.first.id}"
+                f"{_others(failure.more)}: {message}.",
+                failure.first.place,
             )
-            for message, cases in self.cases.items()
-        ]
 
 
 def _others(count: int) -> str:
     if count == 0:
         return ""
     return f" and {count} more {'case' if count == 1 else 'cases'}"
-
-
-def require_keys(targets: Sequence[Target], environ: Mapping[str, str]) -> None:
-    """Raise CredentialError for every key that the environment does not hold, with the file that asks for it."""
-    missing = routes.missing_keys([target.route for target in targets], environ)
-    if missing:
-        raise CredentialError(
-            "\n".join(key.message for key in missing), hint="Set it in the environment, or give --env-file FILE."
-        )

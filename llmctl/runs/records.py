@@ -36,6 +36,7 @@ __all__ = [
     "RunStatus",
     "TargetEvent",
     "TargetName",
+    "UnitName",
 ]
 
 
@@ -215,6 +216,18 @@ class ResultEvent:
     """The case's position in the plan, from 0."""
     group: str | None = None
     must_pass: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UnitName:
+    """Names a result within a run."""
+
+    bank: str
+    case_id: str
+    prompt: str
+    """The prompt's label."""
+    model: str
+    repeat: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from llmctl.canonical import written
 from llmctl.evaluators.verdict import Subject, Verdict
 from llmctl.project.models import Case
 from llmctl.providers.records import Call
-from llmctl.runs.plan import Unit
-from llmctl.runs.records import ResultEvent
+from llmctl.runs.records import ResultEvent, TargetName
+from llmctl.runs.reuse import KnownAnswer
+from llmctl.runs.spool import SpooledUnit
 
-__all__ = ["make_result", "subject_of"]
+__all__ = ["Scored", "make_result", "subject_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A verdict, and whether its answer was there already."""
+
+    verdict: Verdict
+    cached: bool
 
 
 def subject_of(case: Case, call: Call) -> Subject:
@@ -31,22 +42,22 @@ def subject_of(case: Case, call: Call) -> Subject:
     )
 
 
-def make_result(unit: Unit, call: Call, call_id: str, verdict: Verdict, *, cached: bool) -> ResultEvent:
+def make_result(unit: SpooledUnit, target: TargetName, case: Case, answer: KnownAnswer, scored: Scored) -> ResultEvent:
     """The result of one unit. Latency and cost are the call's own, also where it was not sent for this result."""
-    case = unit.planned.case
+    call = answer.call
     return ResultEvent(
         bank=case.bank,
         case_id=case.id,
-        prompt=unit.target.prompt.label,
-        model=unit.target.model.name,
+        prompt=target.prompt,
+        model=target.model,
         repeat=unit.repeat,
         outcome=call.outcome,
-        passed=verdict.passed,
-        score=verdict.score,
-        reason=_reason(call, verdict),
-        call_id=call_id,
+        passed=scored.verdict.passed,
+        score=scored.verdict.score,
+        reason=_reason(call, scored.verdict),
+        call_id=answer.call_id,
         call_key=unit.call_key,
-        cached=cached,
+        cached=scored.cached,
         output=call.output,
         finish_reason=call.finish_reason,
         latency_ms=call.latency_ms,
@@ -54,9 +65,12 @@ def make_result(unit: Unit, call: Call, call_id: str, verdict: Verdict, *, cache
         input_tokens=call.usage.input_tokens,
         output_tokens=call.usage.output_tokens,
         cost_usd=call.cost_usd,
-        scores=verdict.scores,
+        scores=scored.verdict.scores,
         tags=case.tags,
         expected=written(case.expected) if case.has_expected else None,
+        case_number=unit.case_number,
+        group=case.group,
+        must_pass=case.must_pass,
     )
 
 

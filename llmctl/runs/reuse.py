@@ -2,48 +2,114 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from llmctl.errors import StoreError
 from llmctl.providers.records import Call
-from llmctl.providers.routes import Route, TransportName
-from llmctl.runs.history import History
-from llmctl.runs.plan import Unit
+from llmctl.runs.history import History, Location
+from llmctl.runs.journal_reader import JournalLine, read_line
+from llmctl.runs.records import CallEvent
+from llmctl.runs.spool import UnitSpool
+from llmctl.runs.target import Target
+from llmctl.store.layout import Layout
 
-__all__ = ["KnownAnswer", "floats", "known_answers", "seconds"]
+__all__ = ["KnownAnswer", "KnownAnswers", "Rules", "read_answer", "seconds"]
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DATED = re.compile(r"\d{4}-\d{2}-\d{2}|[-@](?:20\d{6}|\d{4})(?!\d)")
+_CHUNK = 10_000
+_UNKNOWN = -1
 
 
 @dataclass(frozen=True, slots=True)
 class KnownAnswer:
-    """A call that was made before, without its attempts, and the id under which it is stored."""
+    """A call that was made, and the id under which it is stored."""
 
     call_id: str
     call: Call
 
 
-def known_answers(history: History, units: Sequence[Unit], *, max_age: str, now: float) -> Mapping[str, KnownAnswer]:
-    """For each call key of the units its latest answer, if there is one with evidence.
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Which stored answers count."""
 
-    `now` is UTC epoch seconds. A floating model name may mean another model tomorrow: its answers count for `max_age`.
+    max_age: str
+    """For models whose name may mean another model tomorrow."""
+    now: float
+    """UTC epoch seconds."""
+    run_id: str | None = None
+    """Only those that this run made; None: those of every run."""
+
+
+class KnownAnswers:
+    """Where the stored answer of each unit lies: twelve bytes a unit. They are read when they are needed."""
+
+    def __init__(self, store: Path) -> None:
+        self._layout = Layout(store)
+        self._runs: list[str] = []
+        self._run_of = array("i")
+        self._positions = array("q")
+        self.count = 0
+
+    def find(self, history: History, units: UnitSpool, targets: Sequence[Target], rules: Rules) -> None:
+        """Look up every unit, ten thousand at a time.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        indexes: dict[str, int] = {}
+        floating = frozenset(index for index, target in enumerate(targets) if target.route.floats)
+        oldest = rules.now - seconds(rules.max_age)
+        for start in range(0, len(units), _CHUNK):
+            found = history.locate(list(units.keys(start, _CHUNK)))
+            for number, key in enumerate(units.keys(start, _CHUNK), start):
+                location = found.get(key)
+                fresh = location is not None and (
+                    location.started_at >= oldest or units.unit(number).target not in floating
+                )
+                mine = location is not None and rules.run_id in {None, location.run_id}
+                self._add(location if fresh and mine else None, indexes)
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, int) and number < len(self._positions) and self._positions[number] != _UNKNOWN
+
+    def answer(self, number: int) -> KnownAnswer:
+        """The stored answer of a unit that is known.
+
+        Raises:
+            StoreError: its journal is gone by now, or damaged.
+        """
+        run_id = self._runs[self._run_of[number]]
+        return read_answer(self._layout.journal(run_id), self._positions[number])
+
+    def _add(self, location: Location | None, indexes: dict[str, int]) -> None:
+        if location is None:
+            self._run_of.append(_UNKNOWN)
+            self._positions.append(_UNKNOWN)
+            return
+        index = indexes.setdefault(location.run_id, len(self._runs))
+        if index == len(self._runs):
+            self._runs.append(location.run_id)
+        self._run_of.append(index)
+        self._positions.append(location.position)
+        self.count += 1
+
+
+def read_answer(journal: Path, position: int) -> KnownAnswer:
+    """The call whose line begins at a byte of a journal.
+
+    Raises:
+        StoreError: it is gone, or damaged.
     """
-    routes = {unit.call_key: unit.target.route for unit in units}
-    oldest = now - seconds(max_age)
-    return {
-        answer.call.key: answer
-        for answer in (KnownAnswer(call_id, call) for call_id, call in history.answers(list(routes)).items())
-        if answer.call.started_at >= oldest or not floats(routes[answer.call.key])
-    }
-
-
-def floats(route: Route) -> bool:
-    """Whether the model's name may mean another model tomorrow: it is not on this machine, and carries no date."""
-    if route.transport in {TransportName.LOCAL, TransportName.FAKE}:
-        return False
-    return _DATED.search(route.wire_model) is None
+    line = read_line(journal, position)
+    if isinstance(line, JournalLine) and isinstance(line.event, CallEvent):
+        return KnownAnswer(line.event.call_id, line.event.call)
+    raise StoreError(
+        f"The journal {journal} was changed while its answers were needed.",
+        hint="Run the command again: what was done is kept.",
+    )
 
 
 def seconds(age: str) -> int:

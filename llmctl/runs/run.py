@@ -8,8 +8,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from llmctl.canonical import written
 from llmctl.errors import EvaluatorError, ExitCode
@@ -17,28 +16,28 @@ from llmctl.providers.embeddings import Embedder
 from llmctl.providers.gateway import Gateway, GatewaySettings
 from llmctl.providers.routes import TransportName
 from llmctl.runs.execute import Executor, Stop
-from llmctl.runs.head import RunOptions, head_events, run_head
+from llmctl.runs.head import RunOptions
 from llmctl.runs.journal import JournalLine, JournalWriter, read_journal
 from llmctl.runs.plan import Plan, embedder_of
-from llmctl.runs.records import EndEvent, ResultEvent, RunEvent, RunStatus
-from llmctl.runs.reuse import KnownAnswer
+from llmctl.runs.planned_cases import CaseReader, embeds
+from llmctl.runs.recorder import Embedding, Recorder
+from llmctl.runs.records import CaseEvent, EndEvent, ResultEvent, RunStatus
+from llmctl.runs.reuse import KnownAnswers
 
-__all__ = ["Run", "RunOptions", "RunOutcome", "journal_path"]
+__all__ = ["Run", "RunOptions", "RunOutcome"]
+
+_WARM_UP_TEXTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """How the run ended; `signal` is INTERRUPTED or TERMINATED where a signal ended it."""
+    """How the run ended; `code` is what ended it where that was no result."""
 
     end: EndEvent
-    signal: ExitCode | None = None
-    warning: str | None = None
+    code: ExitCode | None = None
+    """INTERRUPTED, TERMINATED or STOPPED."""
+    warnings: tuple[str, ...] = ()
     """What the user should know of the run beside its results."""
-
-
-def journal_path(store: Path, run_id: str) -> Path:
-    """Where a run's journal lies."""
-    return store / "runs" / f"{run_id}.jsonl"
 
 
 @dataclass(slots=True)
@@ -48,31 +47,23 @@ class Run:
     plan: Plan
     options: RunOptions
     environ: Mapping[str, str]
-    known: Mapping[str, KnownAnswer] = field(default_factory=dict)
-    """Answers by call key that need not be asked for again."""
-    head: RunEvent = field(init=False)
+    known: KnownAnswers
+    """Answers that need not be asked for again."""
     _done: int = 0
+    _failed: int = 0
     _signal: ExitCode | None = None
-    _warning: str | None = None
-
-    def __post_init__(self) -> None:
-        self.head = run_head(self.plan, self.options)
-
-    @property
-    def journal(self) -> Path:
-        """Where everything about the run is kept."""
-        return journal_path(self.plan.config.store, self.head.run_id)
+    _warnings: tuple[str, ...] = ()
 
     @property
     def starts_local_model(self) -> bool:
         """Whether a call goes to a model that must first be started on this machine."""
-        return any(
-            unit.target.route.transport is TransportName.LOCAL and unit.call_key not in self.known
-            for unit in self.plan.units
+        local = frozenset(
+            index for index, target in enumerate(self.plan.targets) if target.route.transport is TransportName.LOCAL
         )
+        return bool(local) and any(number not in self.known for number in self.plan.units.by_target(local))
 
     def execute(self, on_result: Callable[[ResultEvent], None]) -> RunOutcome:
-        """Run the plan to its end, or until a signal.
+        """Run the plan to its end, or until a signal. `on_result` is called in a thread of the journal's.
 
         Raises:
             StoreError: the journal cannot be written.
@@ -82,7 +73,7 @@ class Run:
 
     def results(self) -> Iterator[ResultEvent]:
         """Every result of the run, read back from its journal, in the order they came."""
-        for line in read_journal(self.journal):
+        for line in read_journal(self.plan.journal):
             if isinstance(line, JournalLine) and isinstance(line.event, ResultEvent):
                 yield line.event
 
@@ -90,40 +81,65 @@ class Run:
         stop = Stop()
         status = RunStatus.FAILED
         error: str | None = "the run ended unexpectedly"
-        with JournalWriter(self.journal) as journal, self._signals(stop):
-            for event in head_events(self.plan, self.head):
-                journal.append(event)
+        with JournalWriter(self.plan.journal, file=self.plan.publish()) as journal, self._signals(stop):
+            if self.plan.goes_on:
+                journal.append(self.plan.head)
             try:
-                await self._work(journal, on_result, stop)
-                status, error = (RunStatus.INTERRUPTED if stop.requested else RunStatus.COMPLETED), None
+                await self._work(journal, self._counted(on_result, stop), stop)
+                status, error = self._status(stop), stop.reason
             finally:
-                end = EndEvent(status, time.time(), self._done, error)
+                end = EndEvent(status, time.time(), self.plan.done + self._done, error)
                 await journal.write(end)
-        return RunOutcome(end, self._signal, self._warning)
+        return RunOutcome(end, self._code(stop), self._warnings)
 
-    async def _work(self, journal: JournalWriter, on_result: Callable[[ResultEvent], None], stop: Stop) -> None:
-        def count(result: ResultEvent) -> None:
+    def _counted(self, on_result: Callable[[ResultEvent], None], stop: Stop) -> Callable[[ResultEvent], None]:
+        loop = asyncio.get_running_loop()
+        most = self.options.max_failures
+
+        def counted(result: ResultEvent) -> None:
             self._done += 1
+            self._failed += not result.passed
+            if self._failed == most and not result.passed:
+                sentence = f"{most} {'case' if most == 1 else 'cases'} failed or gave no evidence (-x {most})"
+                loop.call_soon_threadsafe(stop.request, sentence)
             on_result(result)
 
+        return counted
+
+    def _status(self, stop: Stop) -> RunStatus:
+        if stop.reason is not None:
+            return RunStatus.STOPPED
+        return RunStatus.INTERRUPTED if stop.requested else RunStatus.COMPLETED
+
+    def _code(self, stop: Stop) -> ExitCode | None:
+        return self._signal or (ExitCode.STOPPED if stop.reason is not None else None)
+
+    async def _work(self, journal: JournalWriter, on_result: Callable[[ResultEvent], None], stop: Stop) -> None:
         async with self._embedder() as embedder, self._gateway() as gateway:
-            executor = Executor(
-                self.head.run_id,
-                gateway,
-                journal,
-                count,
-                embed=embedder.embed if embedder else None,
-                embedding=embedder.identity() if embedder else "",
-                concurrency=self.options.concurrency,
-                stop=stop,
-                known=self.known,
+            cases = CaseReader(self.plan.journal, self.plan.semantic)
+            embedding = Embedding(embedder.embed, embedder.identity()) if embedder else Embedding()
+            recorder = Recorder(
+                journal, cases, on_result, embedding=embedding, room=max(64, 2 * self.options.concurrency)
             )
-            await executor.run(self.plan.units)
-            self._warning = embedder.warning if embedder else None
+            executor = Executor(
+                self.plan, gateway, recorder, self.known, self.options.concurrency, stop, self.plan.next_call
+            )
+            try:
+                await executor.run()
+            finally:
+                recorder.close()
+                cases.close()
+                self._warnings = (
+                    *gateway.open_circuits.values(),
+                    *([embedder.warning] if embedder and embedder.warning else []),
+                )
 
     def _gateway(self) -> Gateway:
         settings = GatewaySettings(
-            timeout_s=self.options.timeout_s, concurrency=self.options.concurrency, offline=self.options.offline
+            timeout_s=self.options.timeout_s,
+            concurrency=self.options.concurrency,
+            offline=self.options.offline,
+            max_cost_usd=self.options.max_cost_usd,
         )
         return Gateway(settings, self.environ)
 
@@ -133,7 +149,7 @@ class Run:
         if not self.plan.embeds:
             yield None
             return
-        async with embedder_of(self.plan.config, offline=self.options.offline) as embedder:
+        async with embedder_of(self.plan.config, self.plan.semantic, offline=self.options.offline) as embedder:
             warm_up = asyncio.create_task(_warm_up(embedder, self.plan))
             try:
                 yield embedder
@@ -148,7 +164,7 @@ class Run:
 
         def received(code: ExitCode) -> None:
             self._signal = code
-            stop.request()
+            stop.press()
 
         wanted = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
         installed = []
@@ -165,10 +181,21 @@ class Run:
 
 async def _warm_up(embedder: Embedder, plan: Plan) -> None:
     """Embed the expected answers first: where all are known already, the model is not even started."""
-    texts: dict[str, None] = {}
-    for planned in plan.cases:
-        if any(built.evaluator.embeds() for built in planned.evaluators) and planned.case.has_expected:
-            expected = planned.case.expected
-            texts |= dict.fromkeys(written(item) for item in (expected if isinstance(expected, list) else [expected]))
+    texts = await asyncio.to_thread(_expected_texts, plan)
     with contextlib.suppress(EvaluatorError):  # said by each result that needs the embedding
-        await embedder.embed(list(texts))
+        await embedder.embed(texts)
+
+
+def _expected_texts(plan: Plan) -> list[str]:
+    """The first expected answers of cases that are compared by meaning."""
+    cases = CaseReader(plan.journal, plan.semantic)
+    texts: dict[str, None] = {}
+    for line in read_journal(plan.journal):
+        if not isinstance(line, JournalLine) or not isinstance(line.event, CaseEvent):
+            continue
+        expected = line.event.expected
+        if line.event.has_expected and embeds(cases.planned(line.event, 0).evaluators):
+            texts |= dict.fromkeys(written(item) for item in (expected if isinstance(expected, list) else [expected]))
+        if len(texts) >= _WARM_UP_TEXTS:
+            break
+    return list(texts)

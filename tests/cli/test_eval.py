@@ -94,13 +94,13 @@ def test_an_unknown_ending_is_found_before_anything_is_sent(project: Path, llmct
 
 
 def test_no_evidence_ends_4_and_is_no_pass(project: Path, llmctl: Invoke) -> None:
-    down = '\n[models.down]\nmodel = "fake/echo"\noptions = {faults = ["401", "401", "401"]}\n'
+    down = '\n[models.down]\nmodel = "fake/echo"\noptions = {faults = ["404", "404", "404"]}\n'
     write(project, "llmctl.toml", CONFIG + down)
     result = llmctl("eval", "-m", "down", "--json")
     document = json.loads(result.out)
     assert result.code == 4
     assert [row["passed"] for row in document["results"]] == [None, None, None]
-    assert all("401" in row["reason"] for row in document["results"])
+    assert all("404" in row["reason"] for row in document["results"])
 
 
 def test_a_missing_key_names_variable_and_file(project: Path, llmctl: Invoke) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -49,10 +50,9 @@ def test_the_commands_of_the_readme(readme_project: Path, llmctl: Invoke) -> Non
     commands = readme_commands()
     assert len(commands) >= 8
     assert "2/2" in llmctl("eval", "route").out
-    case = re.search(r"\b[0-9a-f]{10}\b", llmctl("show", "@last", "--json").out)
-    assert case is not None
+    case_id = json.loads(llmctl("show", "@last", "--json").out)["results"][0]["case_id"]
     for command in commands:
-        arguments = shlex.split(command.replace("CASE", case[0]))[1:]
+        arguments = shlex.split(command.replace("CASE", case_id))[1:]
         result = llmctl(*arguments)
         assert result.code == 0, f"{command}: {result.err}"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -12,13 +14,22 @@ from llmctl.canonical import digest
 from llmctl.errors import StoreError
 from llmctl.evaluators import registry
 from llmctl.outcome import Outcome
-from llmctl.project.models import Case, EvaluatorSpec, Message, ModelConfig, Prompt, SemanticSettings
-from llmctl.providers import requests, routes
+from llmctl.project.message_files import MessageFiles
+from llmctl.project.models import Case, Config, EvaluatorSpec, Message, ModelConfig, Prompt, SemanticSettings
+from llmctl.providers import routes
 from llmctl.providers.gateway import Gateway, GatewaySettings
+from llmctl.providers.redaction import Redactor
 from llmctl.runs.execute import Executor, Stop
 from llmctl.runs.journal import FileCalls, JournalLine, JournalWriter, read_journal
-from llmctl.runs.plan import PlannedCase, Target, Unit
-from llmctl.runs.records import CallEvent, ResultEvent
+from llmctl.runs.plan import Plan
+from llmctl.runs.plan_file import PlanFile
+from llmctl.runs.planned_cases import CaseReader, case_event
+from llmctl.runs.recorder import Embedding, Recorder
+from llmctl.runs.records import CallEvent, ResultEvent, RunEvent
+from llmctl.runs.reuse import KnownAnswers
+from llmctl.runs.spool import UnitSpool
+from llmctl.runs.target import PlannedCase, Target
+from llmctl.runs.units import Asked, UnitWriter
 
 
 def target(**options: object) -> Target:
@@ -27,17 +38,45 @@ def target(**options: object) -> Target:
     return Target(prompt, model, routes.resolve(model))
 
 
-def unit(target: Target, text: str, *, case_id: str = "", repeat: int = 1, expected: str | None = None) -> Unit:
-    spec = EvaluatorSpec("exact")
-    case = Case("bank", case_id or text, {"text": text}, (spec,), expected=expected or text, has_expected=True)
-    built = registry.build(spec, case, SemanticSettings())
-    key = requests.call_key(target.route, target.request(case), repeat)
-    return Unit(target, PlannedCase(case, (built,)), repeat, key)
+@dataclass(frozen=True)
+class Wanted:
+    """One unit of a plan made by hand."""
+
+    target: Target
+    text: str
+    case_id: str = ""
+    repeat: int = 1
+
+    @property
+    def planned(self) -> PlannedCase:
+        spec = EvaluatorSpec("exact")
+        case = Case("bank", self.case_id or self.text, {"text": self.text}, (spec,), self.text, has_expected=True)
+        return PlannedCase(case, (registry.build(spec, case, SemanticSettings()),))
+
+
+unit = Wanted
+
+
+def plan_of(path: Path, wanted: Sequence[Wanted]) -> Plan:
+    """A plan of these units, as `make_plan` leaves one."""
+    file, writer = PlanFile(path, Redactor({})), UnitWriter(UnitSpool(path.parent / "tmp"))
+    head = RunEvent("run", 1.0, "llmctl eval")
+    file.add(head)
+    files = MessageFiles(path.parent)
+    for number, one in enumerate(wanted):
+        planned = replace(one.planned, number=number)
+        asked = [Asked(one.target, one.target.request(planned.case.vars, files), [one.repeat])]
+        writer.add(planned, file.add(case_event(planned)), asked)
+    event = writer.plan(1)
+    file.add(event)
+    writer.units.flush()
+    config = Config(path.parent, path.parent / "llmctl.toml", path.parent, path.parent, path.parent)
+    return Plan(config, SemanticSettings(), head, event, tuple(writer.targets), writer.units, path, file)
 
 
 async def run(
     path: Path,
-    units: list[Unit],
+    units: Sequence[Wanted],
     *,
     stop: Stop | None = None,
     stop_after: int | None = None,
@@ -45,15 +84,26 @@ async def run(
 ) -> list[ResultEvent]:
     results: list[ResultEvent] = []
     stop = stop or Stop()
+    loop = asyncio.get_running_loop()
 
     def on_result(result: ResultEvent) -> None:
         results.append(result)
         if len(results) == stop_after:
-            stop.request()
+            loop.call_soon_threadsafe(stop.request)
 
     async with Gateway(GatewaySettings(), {}) as gateway:
-        with JournalWriter(path, calls) as journal:
-            await Executor("run", gateway, journal, on_result, concurrency=4, stop=stop).run(units)
+        with plan_of(path, units) as plan:
+            file = plan.publish()
+            if calls is not None:
+                file.close()
+            with JournalWriter(path, calls, file=None if calls else file) as journal:
+                cases = CaseReader(path, SemanticSettings())
+                recorder = Recorder(journal, cases, on_result, embedding=Embedding(), room=8)
+                try:
+                    await Executor(plan, gateway, recorder, KnownAnswers(path.parent), 4, stop).run()
+                finally:
+                    recorder.close()
+                    cases.close()
     return results
 
 
@@ -99,7 +149,7 @@ async def test_repeats_are_draws_of_their_own(tmp_path: Path) -> None:
 async def test_stop_finishes_what_is_in_flight_and_sends_nothing_new(tmp_path: Path) -> None:
     echo = target(latency_ms=5)
     results = await run(tmp_path / "j.jsonl", [unit(echo, f"text {n}") for n in range(100)], stop_after=10)
-    assert 10 <= len(results) <= 10 + 4
+    assert 10 <= len(results) <= 10 + 4 + 8  # what was in flight, and what waited to be written
     assert [event for event in events(tmp_path / "j.jsonl") if isinstance(event, ResultEvent)] == results
 
 
@@ -109,8 +159,8 @@ async def test_a_second_stop_drops_what_is_in_flight(tmp_path: Path) -> None:
     running = asyncio.create_task(run(tmp_path / "j.jsonl", [unit(slow, "a"), unit(slow, "b")], stop=stop))
     while not (tmp_path / "j.jsonl").exists():
         await asyncio.sleep(0)
-    stop.request()
-    stop.request()
+    stop.press()
+    stop.press()
     async with asyncio.timeout(10):
         assert await running == []
 

@@ -1,0 +1,161 @@
+"""From a plan to its report: looks up what is stored, runs the rest under the live progress, shows and imports it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from llmctl.errors import ExitCode, StoreError
+
+if TYPE_CHECKING:
+    from llmctl.cli.session import Session
+    from llmctl.report.model import RunReport
+    from llmctl.report.tally import Tally
+    from llmctl.runs.head import RunOptions
+    from llmctl.runs.plan import Plan
+    from llmctl.runs.records import ResultEvent
+    from llmctl.runs.reuse import KnownAnswers
+    from llmctl.runs.run import Run, RunOutcome
+
+__all__ = ["Ending", "launch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is made of a run when it has ended."""
+
+    outputs: tuple[Path, ...] = ()
+    as_json: bool = False
+    strict: bool = False
+    dry_run: bool = False
+
+
+def launch(session: Session, plan: Plan, options: RunOptions, ending: Ending) -> None:
+    """Run a plan and end the command; a dry run only says what would be sent."""
+    from llmctl.cli.screen import stderr
+    from llmctl.report.problems import render_problems
+    from llmctl.runs.run import Run
+    from llmctl.runs.targets import require_prices
+
+    with plan:
+        render_problems(stderr(), plan.warnings)
+        if options.max_cost_usd is not None:
+            require_prices(plan.targets, plan.units)
+        known = _known(session, plan, options)
+        if ending.dry_run:
+            _show_estimate(session, plan, known, options, as_json=ending.as_json)
+            return
+        run = Run(plan, options, session.environ, known)
+        tally = _tally(run)
+        outcome = _execute(run, tally)
+        report = _show(run, tally, outcome, ending)
+        for warning in outcome.warnings:
+            stderr().print(warning, style="yellow", soft_wrap=True)
+    _import(session)
+    raise typer.Exit(_exit_code(report, outcome, session.config.gate.max_missing, strict=ending.strict))
+
+
+def _known(session: Session, plan: Plan, options: RunOptions) -> KnownAnswers:
+    """The stored answers to the plan's calls; without a cache only those of the run itself, where it goes on."""
+    from llmctl.runs.history import History
+    from llmctl.runs.reuse import KnownAnswers, Rules
+
+    known = KnownAnswers(session.config.store)
+    if not options.cache and not plan.goes_on:
+        return known
+    rules = Rules(options.cache_max_age, time.time(), run_id=None if options.cache else plan.head.run_id)
+    try:
+        known.find(History(session.config.store), plan.units, plan.targets, rules)
+    except StoreError as error:
+        # Sending everything again unasked could cost more than waiting.
+        hint = f"{error.hint or ''} With --no-cache every call is sent, and nothing is looked up.".strip()
+        raise StoreError(error.message, hint=hint) from error
+    return known
+
+
+def _show_estimate(session: Session, plan: Plan, known: KnownAnswers, options: RunOptions, *, as_json: bool) -> None:
+    from llmctl.cli.screen import print_json, stdout
+    from llmctl.report.dry_run import dry_run_json, render_dry_run
+    from llmctl.runs.forecast import forecast
+    from llmctl.runs.history import History
+
+    expected = forecast(plan, known, History(session.config.store), options.max_cost_usd)
+    if as_json:
+        print_json(dry_run_json(expected))
+    else:
+        render_dry_run(stdout(), expected)
+
+
+def _tally(run: Run) -> Tally:
+    """Counts what comes, after what an earlier part of the run has recorded."""
+    from llmctl.report.model import TargetKey
+    from llmctl.report.tally import Tally
+
+    event = run.plan.event
+    tally = Tally(
+        planned_by_target={TargetKey(one.bank, one.prompt, one.model): one.planned for one in event.targets},
+        planned_by_tag=event.tags,
+    )
+    if run.plan.goes_on:
+        for result in run.results():
+            tally.add(result)
+    return tally
+
+
+def _execute(run: Run, tally: Tally) -> RunOutcome:
+    """Run the plan under the live progress."""
+    from llmctl.cli.screen import stderr
+    from llmctl.report.progress import Progress
+
+    with Progress(stderr(), len(run.plan.units)) as progress:
+
+        def on_result(result: ResultEvent) -> None:
+            tally.add(result)
+            progress.update(result)
+
+        if run.starts_local_model:
+            progress.phase("starting the local model")
+        return run.execute(on_result)
+
+
+def _show(run: Run, tally: Tally, outcome: RunOutcome, ending: Ending) -> RunReport:
+    """The report: on stdout as tables or as one document, and in every file asked for."""
+    from llmctl.cli.screen import print_json, stdout
+    from llmctl.report.documents import report_json
+    from llmctl.report.files import write_report
+    from llmctl.report.model import RunHead
+    from llmctl.report.terminal import render_report
+
+    report = tally.report(RunHead.of(replace(run.plan.head, planned=run.plan.event.planned), outcome.end))
+    for path in ending.outputs:
+        write_report(path, report, run.results())
+    if ending.as_json:
+        print_json(report_json(report, run.results()))
+    else:
+        render_report(stdout(), report)
+    return report
+
+
+def _import(session: Session) -> None:
+    """Take the journal into the store, after the report is shown: it comes from the journal, and is kept anyway."""
+    from llmctl.cli.screen import stderr
+    from llmctl.runs.importer import import_journals
+
+    said = import_journals(session.config.store)
+    if said.later:
+        stderr().print(said.later, style="yellow", soft_wrap=True)
+    if said.rebuilt:
+        stderr().print(f"The store was damaged and is built anew; the old one is {said.rebuilt}.", soft_wrap=True)
+
+
+def _exit_code(report: RunReport, outcome: RunOutcome, max_missing: float, *, strict: bool) -> ExitCode:
+    if outcome.code is not None:
+        return outcome.code
+    coverage = report.total.coverage
+    if coverage is None or coverage < 1 - max_missing:
+        return ExitCode.UNFINISHED
+    return ExitCode.FAILED if strict and (report.total.failed or report.total.errors) else ExitCode.DONE

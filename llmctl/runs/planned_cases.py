@@ -1,0 +1,121 @@
+"""Planned cases to journal lines and back, evaluators made ready again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from llmctl.canonical import digest, to_json
+from llmctl.errors import StoreError
+from llmctl.evaluators import registry
+from llmctl.evaluators.built import BuiltEvaluator
+from llmctl.evaluators.specification import specification, specification_of
+from llmctl.project.models import Case, EvaluatorSpec, SemanticSettings
+from llmctl.runs.codec import decode
+from llmctl.runs.records import CaseEvent
+from llmctl.runs.target import PlannedCase
+
+__all__ = ["CaseReader", "case_event", "case_of", "embeds"]
+
+_SPECS_KEPT = 2_000
+
+
+def case_event(planned: PlannedCase) -> CaseEvent:
+    """A planned case with all that its evaluators read."""
+    case = planned.case
+    evaluators = tuple(specification(built.spec) for built in planned.evaluators)
+    return CaseEvent(
+        bank=case.bank,
+        case_id=case.id,
+        vars=case.vars,
+        expected=case.expected,
+        has_expected=case.has_expected,
+        tags=case.tags,
+        group=case.group,
+        must_pass=case.must_pass,
+        weight=case.weight,
+        pass_score=case.pass_score,
+        evaluators=evaluators,
+        digest=digest(case.vars, case.expected, evaluators, case.pass_score),
+    )
+
+
+def case_of(event: CaseEvent, specs: tuple[EvaluatorSpec, ...]) -> Case:
+    """The case that a journal holds, with its evaluators as the journal's names say them."""
+    return Case(
+        bank=event.bank,
+        id=event.case_id,
+        vars=event.vars,
+        evaluators=specs,
+        expected=event.expected,
+        has_expected=event.has_expected,
+        tags=event.tags,
+        must_pass=event.must_pass,
+        group=event.group,
+        weight=event.weight,
+        pass_score=event.pass_score,
+    )
+
+
+def embeds(evaluators: Sequence[BuiltEvaluator]) -> bool:
+    """Whether one of them needs the embedding model."""
+    return any(built.embeds for built in evaluators)
+
+
+class CaseReader:
+    """Reads planned cases back from a journal, in any order. Used from one thread at a time."""
+
+    def __init__(self, journal: Path, semantic: SemanticSettings) -> None:
+        self.journal = journal
+        self._semantic = semantic
+        self._file: IO[bytes] | None = None
+        self._last: tuple[int, PlannedCase] | None = None
+        self._specs: dict[bytes, tuple[EvaluatorSpec, ...]] = {}
+
+    def at(self, position: int, number: int) -> PlannedCase:
+        """The case whose line begins at a byte of the journal.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        if self._last is None or self._last[0] != position:
+            self._last = (position, self.planned(self._event(position), number))
+        return self._last[1]
+
+    def planned(self, event: CaseEvent, number: int) -> PlannedCase:
+        """A case of the journal, made ready to score.
+
+        Raises:
+            ProjectError: an evaluator is not known to this llmctl, or not as the journal uses it.
+        """
+        case = case_of(event, self._specs_of(event.evaluators))
+        built = tuple(registry.build(spec, case, self._semantic) for spec in case.evaluators)
+        return PlannedCase(case, built, number)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def _event(self, position: int) -> CaseEvent:
+        try:
+            if self._file is None:
+                self._file = self.journal.open("rb")
+            self._file.seek(position)
+            event = decode(self._file.readline()[:-1]).event
+        except (OSError, ValueError) as error:
+            raise StoreError(f"A case cannot be read from the journal {self.journal}: {error}.") from None
+        if not isinstance(event, CaseEvent):
+            raise StoreError(f"The journal {self.journal} holds no case at byte {position}.")
+        return event
+
+    def _specs_of(self, data: tuple[Mapping[str, object], ...]) -> tuple[EvaluatorSpec, ...]:
+        """Cases with equal evaluators share the specs, so that each evaluator is built once."""
+        key = to_json(data)
+        specs = self._specs.get(key)
+        if specs is None:
+            if len(self._specs) >= _SPECS_KEPT:
+                self._specs.clear()
+            specs = self._specs[key] = tuple(map(specification_of, data))
+        return specs
