@@ -12,6 +12,7 @@ import typer
 
 from llmctl.cli.schema import FileKind, file_schema
 from llmctl.errors import UsageError
+from llmctl.store.layout import private_files
 
 __all__ = ["init"]
 
@@ -81,6 +82,7 @@ def _write_schemas(directory: Path) -> list[Path]:
     written = []
     for kind in FileKind:
         path = folder / f"{kind.value}.json"
-        path.write_text(json.dumps(file_schema(kind), indent=2) + "\n", encoding="utf-8")
+        with private_files():
+            path.write_text(json.dumps(file_schema(kind), indent=2) + "\n", encoding="utf-8")
         written.append(path)
     return written

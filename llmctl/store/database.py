@@ -11,19 +11,27 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmctl.errors import StoreError
-from llmctl.store.layout import Layout
+from llmctl.store.engine import READING_MB, WRITING_MB, attach, engine, set_memory
+from llmctl.store.layout import Layout, private_files
 from llmctl.store.migrations import MIGRATIONS, migrate, schema_version
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, Error
 
-__all__ = ["BusyError", "CorruptError", "NewerError", "OlderError", "open_database", "quarantine"]
+__all__ = [
+    "BusyError",
+    "CorruptError",
+    "NewerError",
+    "OlderError",
+    "open_database",
+    "quarantine",
+]
 
 WAIT_S = 10.0
 _STORAGE_VERSION = "v1.4.0"  # what DuckDB 1.4 and later can read; the default could only be read by 2.0
@@ -33,12 +41,14 @@ _NEWER = "trying to read a database file with"  # version or storage version num
 _SURROUNDINGS = (
     "permission denied",
     "no space left",
+    "file too large",
     "read-only file system",
     "too many open files",
     "quota exceeded",
     "out of memory",
     "is a directory",
 )
+_FULL = ("no space left", "file too large", "quota exceeded")
 _DAMAGE = (
     "corrupt",
     "checksum",
@@ -90,14 +100,14 @@ def open_database(layout: Layout, *, read_only: bool, wait_s: float = WAIT_S) ->
     with _alone_in_this_process(layout.database, wait_s):
         if not read_only and not layout.database.exists():
             _create(layout)
-        con = _connect(layout, read_only, deadline)
+        # DuckDB makes its write-ahead log when it first writes.
+        private = nullcontext() if read_only else private_files()
         try:
-            _check_schema(con, layout.database, read_only)
-            yield con
+            with private, _attached(layout, read_only, deadline) as con:
+                _check_schema(con, layout.database, read_only)
+                yield con
         except duckdb.Error as error:
             raise _in_use(error, layout.database) from error
-        finally:
-            con.close()
 
 
 def quarantine(layout: Layout) -> Path:
@@ -140,14 +150,9 @@ def _create(layout: Layout) -> None:
     for leftover in (new, Path(f"{new}.wal")):
         leftover.unlink(missing_ok=True)
     try:
-        with duckdb.connect(":memory:", config=_config(layout)) as con:
-            quoted = str(new).replace("'", "''")
-            con.execute(f"ATTACH '{quoted}' AS fresh (STORAGE_VERSION '{_STORAGE_VERSION}')")
-            con.execute("USE fresh")
+        options = f"STORAGE_VERSION '{_STORAGE_VERSION}'"
+        with private_files(), engine(layout) as con, attach(con, new, read_only=False, options=options):
             migrate(con)
-            con.execute("USE memory")
-            con.execute("DETACH fresh")
-        new.chmod(0o600)
         new.replace(layout.database)
     except duckdb.Error as error:
         raise _in_use(error, layout.database) from error
@@ -155,27 +160,28 @@ def _create(layout: Layout) -> None:
         raise StoreError(f"The store {layout.database} cannot be made: {error.strerror}.") from None
 
 
-def _config(layout: Layout) -> dict[str, str | bool | int | float | list[str]]:
-    return {
-        "threads": 2,
-        "memory_limit": "512MB",
-        "temp_directory": str(layout.scratch),
-        "autoinstall_known_extensions": False,  # else a query can reach for the network
-        "autoload_known_extensions": False,
-    }
+@contextmanager
+def _attached(layout: Layout, read_only: bool, deadline: float) -> Iterator[DuckDBPyConnection]:
+    with engine(layout) as con, ExitStack() as attached:
+        set_memory(con, READING_MB if read_only else WRITING_MB)
+        con.execute(f"SET threads = {2 if read_only else 1}")
+        _attach(con, attached, layout.database, read_only, deadline)
+        yield con
 
 
-def _connect(layout: Layout, read_only: bool, deadline: float) -> DuckDBPyConnection:
+def _attach(con: DuckDBPyConnection, attached: ExitStack, path: Path, read_only: bool, deadline: float) -> None:
+    """Attach the file as soon as nobody else holds it."""
     import duckdb
 
     while True:
         try:
-            return duckdb.connect(str(layout.database), read_only=read_only, config=_config(layout))
+            attached.enter_context(attach(con, path, read_only=read_only))
+            return
         except duckdb.Error as error:
             if not _says(error, _BUSY):
-                raise _at_opening(error, layout.database) from error
+                raise _at_opening(error, path) from error
             if time.monotonic() >= deadline:
-                raise _busy(layout.database, str(error)) from None
+                raise _busy(path, str(error)) from None
         time.sleep(random.uniform(0.025, 0.075))
 
 
@@ -209,7 +215,9 @@ def _in_use(error: Error, path: Path) -> StoreError:
     import duckdb
 
     mistake = isinstance(error, duckdb.DataError | duckdb.ProgrammingError)  # their text may quote a user's data
-    return _corrupt(error, path) if not mistake and _says(error, _DAMAGE) else _refused(error, path)
+    # On a full disk DuckDB says that the database "has been invalidated": what is in the file is sound all the same.
+    damaged = not mistake and _says(error, _DAMAGE) and not _says(error, _SURROUNDINGS)
+    return _corrupt(error, path) if damaged else _refused(error, path)
 
 
 def _says(error: Error, phrases: tuple[str, ...]) -> bool:
@@ -222,7 +230,8 @@ def _first_line(error: Error) -> str:
 
 
 def _refused(error: Error, path: Path) -> StoreError:
-    return StoreError(f"The store {path} cannot be used: {_first_line(error)}.")
+    hint = "Make room; the journals beside it hold everything." if _says(error, _FULL) else None
+    return StoreError(f"The store {path} cannot be used: {_first_line(error)}.", hint=hint)
 
 
 def _corrupt(error: Error, path: Path) -> CorruptError:

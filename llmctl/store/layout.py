@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from llmctl.errors import StoreError
 
-__all__ = ["Layout", "private_directory"]
+__all__ = ["Layout", "private_directory", "private_files"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,27 @@ class Layout:
             StoreError: the directory cannot be made.
         """
         private_directory(self.runs)
+        private_directory(self.scratch)  # DuckDB would let others look into it
         ignore = self.root / ".gitignore"
         if not ignore.exists():
             try:
-                ignore.write_text("# Written by llmctl: runs stay on this machine.\n*\n", encoding="utf-8")
+                with private_files():
+                    ignore.write_text("# Written by llmctl: runs stay on this machine.\n*\n", encoding="utf-8")
             except OSError as error:
                 raise StoreError(f"The store {self.root} cannot be written: {error.strerror}.") from None
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """Files that a library makes within the block are open to this user only, whatever the umask.
+
+    Keep it short: it holds for the whole process.
+    """
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def private_directory(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from llmctl.store.schema import ADDED_COLUMNS, TABLES, VIEWS
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 __all__ = ["MIGRATIONS", "migrate", "schema_version"]
+
+
+_Change = Callable[["DuckDBPyConnection"], None]
 
 
 def m001_tables(con: DuckDBPyConnection) -> None:
@@ -31,7 +34,19 @@ def m003_plans(con: DuckDBPyConnection) -> None:
         con.execute(change)
 
 
-MIGRATIONS: tuple[Callable[[DuckDBPyConnection], None], ...] = (m001_tables, m002_views, m003_plans)
+def m004_resumed_runs(con: DuckDBPyConnection) -> None:
+    """A result that a resumed run holds twice counts once."""
+    m002_views(con)
+
+
+MIGRATIONS: tuple[_Change, ...] = (
+    m001_tables,
+    m002_views,
+    m003_plans,
+    m004_resumed_runs,
+)
+_NEW = (m001_tables, m002_views)
+"""What makes a new file; it has then what every later change adds."""
 
 
 def schema_version(con: DuckDBPyConnection) -> int:
@@ -48,18 +63,23 @@ def schema_version(con: DuckDBPyConnection) -> int:
 def migrate(con: DuckDBPyConnection) -> None:
     """Bring a file to the schema of this llmctl."""
     version = schema_version(con)
+    if version == 0:
+        _apply(con, dict(enumerate(MIGRATIONS, 1)), _NEW)
+        return
     for number, change in enumerate(MIGRATIONS, 1):
         if number > version:
-            _apply(con, number, change)
+            _apply(con, {number: change}, (change,))
 
 
-def _apply(con: DuckDBPyConnection, number: int, change: Callable[[DuckDBPyConnection], None]) -> None:
+def _apply(con: DuckDBPyConnection, recorded: Mapping[int, _Change], changes: Sequence[_Change]) -> None:
     con.begin()
     con.execute("CREATE TABLE IF NOT EXISTS migrations (number INTEGER, name VARCHAR, applied_at TIMESTAMP)")
-    change(con)
-    con.execute(
-        "INSERT INTO migrations VALUES (?, ?, CAST(current_timestamp AT TIME ZONE 'UTC' AS TIMESTAMP))",
-        [number, change.__name__],
-    )
+    for change in changes:
+        change(con)
+    for number, change in recorded.items():
+        con.execute(
+            "INSERT INTO migrations VALUES (?, ?, CAST(current_timestamp AT TIME ZONE 'UTC' AS TIMESTAMP))",
+            [number, change.__name__],
+        )
     con.commit()
     con.execute("CHECKPOINT")  # replaying a schema change from the log is DuckDB's weak spot after a crash

@@ -119,6 +119,15 @@ def _timestamp(column: str) -> str:
 
 
 VIEWS = (
+    # Only a run that was resumed (a second head) can hold a result twice: then the later one counts.
+    """
+    CREATE OR REPLACE VIEW current_results AS
+    SELECT r.* FROM result_rows r ANTI JOIN (
+        SELECT run_id, position
+        FROM result_rows SEMI JOIN (SELECT run_id FROM run_heads GROUP BY run_id HAVING count(*) > 1) USING (run_id)
+        QUALIFY row_number() OVER
+            (PARTITION BY run_id, bank, case_id, prompt, model, repeat ORDER BY position DESC) > 1
+    ) replaced USING (run_id, position)""",
     # A journal that goes on after its end has a later head; its end counts only when it comes after that.
     f"""
     CREATE OR REPLACE VIEW runs AS
@@ -129,7 +138,7 @@ VIEWS = (
     ), counted AS (
         SELECT run_id, count(*) AS done, count_if(passed) AS passed, count_if(NOT passed) AS failed,
             count_if(passed IS NULL) AS errors, count_if(cached) AS cached
-        FROM result_rows GROUP BY run_id
+        FROM current_results GROUP BY run_id
     ), spent AS (
         SELECT run_id, count(*) AS calls, count_if(cost_usd IS NULL) AS unpriced_calls, sum(cost_usd) AS cost_usd,
             sum(input_tokens)::BIGINT AS input_tokens, sum(output_tokens)::BIGINT AS output_tokens
@@ -161,14 +170,14 @@ VIEWS = (
         r.reason, r.output, r.expected, r.tags, r.latency_ms, r.ttft_ms, r.input_tokens, r.output_tokens, r.cost_usd,
         r.cached, r.finish_reason, r.call_id, r.call_key, r.case_number, r."group", r.must_pass,
         r.position
-    FROM result_rows r
+    FROM current_results r
     LEFT JOIN (SELECT run_id, label AS prompt, any_value(name) AS prompt_name FROM prompt_rows GROUP BY ALL) p
         USING (run_id, prompt)""",
     """
     CREATE OR REPLACE VIEW scores AS
     SELECT r.run_id, r.bank, r.case_id, r.prompt, r.model, r.repeat, s.metric, s.evaluator, s.score, s.passed,
         s.explanation, s.weight, s.error, s.extracted, s.score_key
-    FROM score_rows s JOIN result_rows r USING (run_id, position)""",
+    FROM score_rows s JOIN current_results r USING (run_id, position)""",
     f"""
     CREATE OR REPLACE VIEW calls AS
     SELECT run_id, call_id, key AS call_key, provider, model, served_model, transport, endpoint, outcome, output,
