@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 
 from llmctl.outcome import Outcome
 from llmctl.providers.gateway import Gateway
+from llmctl.providers.records import ChatRequest
 from llmctl.providers.routes import TransportName
+from llmctl.runs.line_reader import LineReader
 from llmctl.runs.plan import Plan
 from llmctl.runs.recorder import Finished, Recorder
 from llmctl.runs.reuse import KnownAnswer, KnownAnswers, read_answer
-from llmctl.runs.spool import SpooledUnit
+from llmctl.runs.spool import SpooledUnit, UnitReader
 
 __all__ = ["Executor", "Stop"]
 
@@ -48,6 +50,15 @@ class Stop:
         self._tasks = list(tasks)
 
 
+@dataclass(frozen=True, slots=True)
+class _Queue:
+    """The units of one model."""
+
+    numbers: Iterator[int]
+    units: UnitReader
+    workers: int
+
+
 @dataclass(slots=True)
 class Executor:
     """Works through a plan with bounded concurrency; one call key is sent once in a run."""
@@ -60,8 +71,13 @@ class Executor:
     stop: Stop = field(default_factory=Stop)
     next_call: int = 1
     """Number of the next call; a run that is resumed counts on."""
+    own: LineReader = field(init=False)
+    """The run's journal, read in its writer's thread."""
     _shared: dict[bytes, asyncio.Future[int | None]] = field(default_factory=dict)
     """Calls that several units of the plan need: where each stands in the journal; None where it was not sent."""
+
+    def __post_init__(self) -> None:
+        self.own = LineReader(self.plan.journal)
 
     async def run(self) -> None:
         """Ask and record every unit. Ends early, without an error, when `stop` asks for it.
@@ -72,9 +88,7 @@ class Executor:
         self.recorder.on_failure = self.stop.drop
         repeated = self.plan.units.repeated()
         tasks = [
-            asyncio.create_task(self._work(numbers, repeated))
-            for numbers, workers in self._queues()
-            for _ in range(workers)
+            asyncio.create_task(self._work(queue, repeated)) for queue in self._queues() for _ in range(queue.workers)
         ]
         self.stop.watch(tasks)
         try:
@@ -88,24 +102,30 @@ class Executor:
             await asyncio.gather(*tasks, return_exceptions=True)
         await self.recorder.drain()
 
-    def _queues(self) -> Iterator[tuple[Iterator[int], int]]:
-        """One queue for each model, so that a slow one holds up nobody else; and how many work on it."""
+    def close(self) -> None:
+        """Close the journals that answers are read from; nothing reads them any more."""
+        self.own.close()
+        self.known.close()
+
+    def _queues(self) -> Iterator[_Queue]:
+        """One queue for each model, so that a slow one holds up nobody else."""
         by_model: dict[str, list[int]] = {}
         for index, target in enumerate(self.plan.targets):
             by_model.setdefault(target.model.name, []).append(index)
+        units = self.plan.units
         for indexes in by_model.values():
             route = self.plan.targets[indexes[0]].route
             # The local model answers one at a time: a second worker prepares the next call while it does.
             most = 2 if route.transport is TransportName.LOCAL else self.concurrency
-            yield self.plan.units.by_target(frozenset(indexes)), min(most, len(self.plan.units))
+            yield _Queue(units.by_target(frozenset(indexes)), units.reader(), min(most, len(units)))
 
-    async def _work(self, numbers: Iterator[int], repeated: frozenset[int]) -> None:
-        for number in numbers:
+    async def _work(self, queue: _Queue, repeated: frozenset[int]) -> None:
+        for number in queue.numbers:
             if self.stop.requested:
                 return
             await self.recorder.take_room()
             try:
-                finished = await self._finished(self.plan.units.unit(number), repeated)
+                finished = await self._finished(queue.units, queue.units.unit(number), repeated)
             except BaseException:
                 self.recorder.give_room()
                 raise
@@ -114,7 +134,7 @@ class Executor:
                 return
             self.recorder.result(finished)
 
-    async def _finished(self, unit: SpooledUnit, repeated: frozenset[int]) -> Finished | None:
+    async def _finished(self, units: UnitReader, unit: SpooledUnit, repeated: frozenset[int]) -> Finished | None:
         """The unit with its answer; None where it will not be sent, and neither will any other one of its model."""
         target = self.plan.targets[unit.target].name
         if unit.number in self.known:
@@ -124,19 +144,20 @@ class Executor:
             position = await asyncio.shield(shared)
             if position is None:
                 return None
-            return Finished(unit, target, lambda: read_answer(self.plan.journal, position), cached=True)
-        answer = await self._ask(unit, shared=unit.prefix in repeated)
+            return Finished(unit, target, lambda: read_answer(self.own, position), cached=True)
+        request = units.request(unit.number)
+        answer = await self._ask(unit, request, shared=unit.prefix in repeated)
         return Finished(unit, target, lambda: answer, cached=False) if answer else None
 
-    async def _ask(self, unit: SpooledUnit, *, shared: bool) -> KnownAnswer | None:
+    async def _ask(self, unit: SpooledUnit, request: ChatRequest, *, shared: bool) -> KnownAnswer | None:
         """Send the call and record it; None where the gateway would not send it."""
         if not shared:
-            return await self._sent(unit, None)
+            return await self._sent(unit, request, None)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[int | None] = loop.create_future()
         self._shared[unit.key] = future
         try:
-            answer = await self._sent(unit, lambda position: _resolve_soon(loop, future, position))
+            answer = await self._sent(unit, request, lambda position: _resolve_soon(loop, future, position))
         except BaseException:
             _resolve(future, None)
             raise
@@ -144,11 +165,11 @@ class Executor:
             _resolve(future, None)
         return answer
 
-    async def _sent(self, unit: SpooledUnit, told: Callable[[int], None] | None) -> KnownAnswer | None:
+    async def _sent(
+        self, unit: SpooledUnit, request: ChatRequest, told: Callable[[int], None] | None
+    ) -> KnownAnswer | None:
         route = self.plan.targets[unit.target].route
-        call = await self.gateway.ask(
-            route, self.plan.units.request(unit.number), repeat=unit.repeat, key=unit.call_key
-        )
+        call = await self.gateway.ask(route, request, repeat=unit.repeat, key=unit.call_key)
         if call.outcome is Outcome.SKIPPED and self._gives_up(route.config.name):
             return None
         answer = KnownAnswer(f"{self.plan.head.run_id}.{self.next_call}", call)

@@ -73,8 +73,9 @@ def forecast(plan: Plan, known: KnownAnswers, history: History, max_cost_usd: fl
         for target, one in zip(plan.targets, seen, strict=True)
     ]
     repeated, sent = plan.units.repeated(), set[bytes]()
+    reader = plan.units.reader()
     for number in range(len(plan.units)):
-        unit = plan.units.unit(number)
+        unit = reader.unit(number)
         row = targets[unit.target]
         row.results += 1
         if number in known or unit.key in sent:
@@ -82,7 +83,7 @@ def forecast(plan: Plan, known: KnownAnswers, history: History, max_cost_usd: fl
             continue
         if unit.prefix in repeated:
             sent.add(unit.key)
-        one = estimate(plan.units.request(number), plan.targets[unit.target].route, seen[unit.target])
+        one = estimate(reader.request(number), plan.targets[unit.target].route, seen[unit.target])
         row.calls += 1
         row.input_tokens += one.input_tokens
         row.output_tokens += one.output_tokens

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -25,13 +26,18 @@ from llmctl.runs.codec import encode
 from llmctl.runs.journal_reader import MAX_LINE_BYTES, Damage, JournalLine, read_journal
 from llmctl.runs.records import Event
 
-__all__ = ["Damage", "FileCalls", "JournalLine", "JournalWriter", "Told", "is_alive", "read_journal"]
+__all__ = ["Damage", "FileCalls", "Job", "JournalLine", "JournalWriter", "Told", "is_alive", "read_journal"]
 
 _BATCH_EVENTS = 512
+_GATHER_S = 0.003
+"""How long events gather before they are written together, so that not each of them wakes the thread."""
+_JOBS_S = 0.02
+"""For how long work is done before new events, which may be answers that were paid for, are written."""
 _SYNC_LINES = 100
 _SYNC_S = 0.2
 
 
+Job = Callable[[], None]
 Told = Callable[[Exception | None, int], None]
 """Called in the writer's thread when an event is in the file, with the byte at which its line begins; or with the error
 that keeps it from being written."""
@@ -66,7 +72,8 @@ class JournalWriter:
         self.path = path
         self._file = file or AppendFile(path, calls or FileCalls())
         self._seq = self._file.last_seq
-        self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Entry | Job | None] = SimpleQueue()
+        self._jobs: deque[Job] = deque()
         self._gate = threading.Lock()
         self._closed = False
         self._failure: str | None = None
@@ -81,6 +88,16 @@ class JournalWriter:
             if self._closed:
                 raise StoreError(f"The journal {self.path} is closed.")
             self._queue.put(_Entry(event, told))
+
+    def later(self, job: Job) -> None:
+        """Have work done in the writer's thread, after what was handed over before is written.
+
+        A job hands its own events over; it must not raise.
+        """
+        with self._gate:
+            if self._closed:
+                raise StoreError(f"The journal {self.path} is closed.")
+            self._queue.put(job)
 
     def append(self, event: Event) -> Future[None]:
         """Hand over an event. The future is done when it is in the file, or holds the StoreError that prevents it."""
@@ -141,25 +158,35 @@ class JournalWriter:
 
     def _run(self) -> None:
         going_on = True
-        while going_on:
+        while going_on or self._jobs:
             batch = self._next_batch()
-            going_on = None not in batch
-            entries = [entry for entry in batch if entry is not None]
+            going_on = going_on and None not in batch
+            entries = [item for item in batch if isinstance(item, _Entry)]
+            self._jobs += (item for item in batch if item is not None and not isinstance(item, _Entry))
             if entries:
                 _tell(self._write(entries))
+            self._work()
             if self._unsynced and (not going_on or self._unsynced >= _SYNC_LINES or time.monotonic() >= self._sync_at):
                 self._sync()
         self._file.close()
 
-    def _next_batch(self) -> list[_Entry | None]:
-        """What waits in the queue; empty when it is time to sync. None in it asks for the end."""
-        patience = max(0.0, self._sync_at - time.monotonic()) if self._unsynced else None
-        batch: list[_Entry | None] = []
+    def _next_batch(self) -> list[_Entry | Job | None]:
+        """What waits in the queue; empty when it is time to sync, or to work. None in it asks for the end."""
+        batch: list[_Entry | Job | None] = []
         with contextlib.suppress(Empty):
-            batch.append(self._queue.get(timeout=patience))
-            while len(batch) < _BATCH_EVENTS and batch[-1] is not None:
+            if not self._jobs:
+                patience = max(0.0, self._sync_at - time.monotonic()) if self._unsynced else None
+                batch.append(self._queue.get(timeout=patience))
+                time.sleep(_GATHER_S)
+            while len(batch) < _BATCH_EVENTS and (not batch or batch[-1] is not None):
                 batch.append(self._queue.get_nowait())
         return batch
+
+    def _work(self) -> None:
+        """Do jobs for a while."""
+        until = time.monotonic() + _JOBS_S
+        while self._jobs and time.monotonic() < until:
+            self._jobs.popleft()()
 
     def _write(self, entries: list[_Entry]) -> list[_Settled]:
         if self._failure is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 from llmctl.canonical import digest, to_json
 from llmctl.errors import StoreError
@@ -12,7 +11,7 @@ from llmctl.evaluators import registry
 from llmctl.evaluators.built import BuiltEvaluator
 from llmctl.evaluators.specification import specification, specification_of
 from llmctl.project.models import Case, EvaluatorSpec, SemanticSettings
-from llmctl.runs.codec import decode
+from llmctl.runs.line_reader import LineReader
 from llmctl.runs.records import CaseEvent
 from llmctl.runs.target import PlannedCase
 
@@ -67,9 +66,8 @@ class CaseReader:
     """Reads planned cases back from a journal, in any order. Used from one thread at a time."""
 
     def __init__(self, journal: Path, semantic: SemanticSettings) -> None:
-        self.journal = journal
+        self._lines = LineReader(journal)
         self._semantic = semantic
-        self._file: IO[bytes] | None = None
         self._last: tuple[int, PlannedCase] | None = None
         self._specs: dict[bytes, tuple[EvaluatorSpec, ...]] = {}
 
@@ -80,7 +78,10 @@ class CaseReader:
             StoreError: it cannot be read.
         """
         if self._last is None or self._last[0] != position:
-            self._last = (position, self.planned(self._event(position), number))
+            event = self._lines.at(position)
+            if not isinstance(event, CaseEvent):
+                raise StoreError(f"The journal {self._lines.journal} holds no case at byte {position}.")
+            self._last = (position, self.planned(event, number))
         return self._last[1]
 
     def planned(self, event: CaseEvent, number: int) -> PlannedCase:
@@ -94,21 +95,8 @@ class CaseReader:
         return PlannedCase(case, built, number)
 
     def close(self) -> None:
-        """Close the file."""
-        if self._file is not None:
-            self._file.close()
-
-    def _event(self, position: int) -> CaseEvent:
-        try:
-            if self._file is None:
-                self._file = self.journal.open("rb")
-            self._file.seek(position)
-            event = decode(self._file.readline()[:-1]).event
-        except (OSError, ValueError) as error:
-            raise StoreError(f"A case cannot be read from the journal {self.journal}: {error}.") from None
-        if not isinstance(event, CaseEvent):
-            raise StoreError(f"The journal {self.journal} holds no case at byte {position}.")
-        return event
+        """Close the journal."""
+        self._lines.close()
 
     def _specs_of(self, data: tuple[Mapping[str, object], ...]) -> tuple[EvaluatorSpec, ...]:
         """Cases with equal evaluators share the specs, so that each evaluator is built once."""

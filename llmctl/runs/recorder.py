@@ -1,7 +1,7 @@
-"""Scores answers and records results in threads of its own, so that the event loop waits for neither.
+"""Scores answers and records results in the journal's thread, so that the event loop waits for neither.
 
-A call that was made goes to the journal first; then it is scored, and its result follows. What a run shows of a result
-is told when the result is in the file.
+Calls that were made are written first; then they are scored, and their results follow. What a run shows of a result is
+told when the result is in the file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass
-from queue import SimpleQueue
 from typing import Any
 
 from llmctl.evaluators.base import Embed
@@ -49,7 +48,7 @@ class Finished:
 
 
 class Recorder:
-    """One thread that scores, in front of the journal's own. `close` waits for both."""
+    """Takes answers in the event loop; everything else of it runs in the journal's thread."""
 
     def __init__(
         self,
@@ -60,12 +59,12 @@ class Recorder:
         embedding: Embedding,
         room: int,
     ) -> None:
-        """Start the thread.
+        """Prepare to record.
 
         Args:
             journal: where calls and results go.
-            cases: reads the planned cases; from now on only this thread uses it.
-            on_result: told of each result that is in the file; runs in the journal's thread.
+            cases: reads the planned cases; from now on only the journal's thread uses it.
+            on_result: told of each result that is in the file.
             embedding: for evaluators that compare meanings.
             room: how many answers may wait to be scored and written at once.
         """
@@ -75,17 +74,15 @@ class Recorder:
         self._embedding = embedding
         self._loop = asyncio.get_running_loop()
         self._room = asyncio.Semaphore(room)
-        self._queue: SimpleQueue[Finished | None] = SimpleQueue()
         self._gate = threading.Lock()
         self._freed = 0
         self._open = 0
         self._empty = asyncio.Event()
         self._empty.set()
+        self._abandoned = False
         self.failure: BaseException | None = None
         self.on_failure: Callable[[], None] = lambda: None
         """Called once, in the event loop, when nothing more can be recorded."""
-        self._thread = threading.Thread(target=self._run, name="llmctl-scoring", daemon=True)
-        self._thread.start()
 
     async def take_room(self) -> None:
         """Wait until another answer may come."""
@@ -113,7 +110,7 @@ class Recorder:
 
     def result(self, finished: Finished) -> None:
         """Score and record the answer that room was taken for."""
-        self._queue.put(finished)
+        self._journal.later(lambda: self._work(finished))
 
     async def drain(self) -> None:
         """Wait until everything is recorded.
@@ -125,22 +122,23 @@ class Recorder:
         if self.failure is not None:
             raise self.failure
 
-    def close(self) -> None:
-        """End the thread; what it has begun is finished."""
-        self._queue.put(None)
-        self._thread.join()
+    def abandon(self) -> None:
+        """Make nothing more of the answers that wait; what is being made of one is finished first."""
+        idle = threading.Event()
+        self._abandoned = True
+        self._journal.later(idle.set)
+        idle.wait()
 
-    # In the scoring thread.
+    # In the journal's thread.
 
-    def _run(self) -> None:
-        while (finished := self._queue.get()) is not None:
-            try:
-                if self.failure is None:
-                    self._score(finished)
-                    continue
-            except Exception as error:  # a defect here must end the run, not hang it
-                self._fail(error)
-            self._free()
+    def _work(self, finished: Finished) -> None:
+        try:
+            if self.failure is None and not self._abandoned:
+                self._score(finished)
+                return
+        except Exception as error:  # a defect here must end the run, not hang it
+            self._fail(error)
+        self._free()
 
     def _score(self, finished: Finished) -> None:
         planned = self._cases.at(finished.unit.case_position, finished.unit.case_number)
@@ -172,8 +170,6 @@ class Recorder:
         scored = Scored(verdict, finished.cached)
         result = make_result(finished.unit, finished.target, planned.case, answer, scored)
         self._journal.post(result, lambda error, _position: self._written(result, error))
-
-    # In the journal's thread.
 
     def _written(self, result: ResultEvent, error: Exception | None) -> None:
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from llmctl.errors import StoreError
 from llmctl.providers.records import Call
 from llmctl.runs.history import History, Location
-from llmctl.runs.journal_reader import JournalLine, read_line
+from llmctl.runs.line_reader import LineReader
 from llmctl.runs.records import CallEvent
 from llmctl.runs.spool import UnitSpool
 from llmctl.runs.target import Target
@@ -21,6 +21,7 @@ __all__ = ["KnownAnswer", "KnownAnswers", "Rules", "read_answer", "seconds"]
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _CHUNK = 10_000
 _UNKNOWN = -1
+_OPEN_JOURNALS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class KnownAnswers:
         self._runs: list[str] = []
         self._run_of = array("i")
         self._positions = array("q")
+        self._readers: dict[str, LineReader] = {}
         self.count = 0
 
     def find(self, history: History, units: UnitSpool, targets: Sequence[Target], rules: Rules) -> None:
@@ -62,13 +64,13 @@ class KnownAnswers:
         indexes: dict[str, int] = {}
         floating = frozenset(index for index, target in enumerate(targets) if target.route.floats)
         oldest = rules.now - seconds(rules.max_age)
+        reader = units.reader()
         for start in range(0, len(units), _CHUNK):
-            found = history.locate(list(units.keys(start, _CHUNK)))
-            for number, key in enumerate(units.keys(start, _CHUNK), start):
+            keys = list(reader.keys(start, _CHUNK))
+            found = history.locate(keys)
+            for number, key in enumerate(keys, start):
                 location = found.get(key)
-                fresh = location is not None and (
-                    location.started_at >= oldest or units.unit(number).target not in floating
-                )
+                fresh = location is not None and (location.started_at >= oldest or units.target(number) not in floating)
                 mine = location is not None and rules.run_id in {None, location.run_id}
                 self._add(location if fresh and mine else None, indexes)
 
@@ -82,7 +84,18 @@ class KnownAnswers:
             StoreError: its journal is gone by now, or damaged.
         """
         run_id = self._runs[self._run_of[number]]
-        return read_answer(self._layout.journal(run_id), self._positions[number])
+        reader = self._readers.get(run_id)
+        if reader is None:
+            if len(self._readers) >= _OPEN_JOURNALS:
+                self.close()
+            reader = self._readers[run_id] = LineReader(self._layout.journal(run_id))
+        return read_answer(reader, self._positions[number])
+
+    def close(self) -> None:
+        """Close the journals that answers were read from."""
+        for reader in self._readers.values():
+            reader.close()
+        self._readers.clear()
 
     def _add(self, location: Location | None, indexes: dict[str, int]) -> None:
         if location is None:
@@ -97,19 +110,16 @@ class KnownAnswers:
         self.count += 1
 
 
-def read_answer(journal: Path, position: int) -> KnownAnswer:
+def read_answer(journal: LineReader, position: int) -> KnownAnswer:
     """The call whose line begins at a byte of a journal.
 
     Raises:
-        StoreError: it is gone, or damaged.
+        StoreError: the journal is gone, or damaged.
     """
-    line = read_line(journal, position)
-    if isinstance(line, JournalLine) and isinstance(line.event, CallEvent):
-        return KnownAnswer(line.event.call_id, line.event.call)
-    raise StoreError(
-        f"The journal {journal} was changed while its answers were needed.",
-        hint="Run the command again: what was done is kept.",
-    )
+    event = journal.at(position)
+    if not isinstance(event, CallEvent):
+        raise StoreError(f"The journal {journal.journal} holds no call at byte {position}.")
+    return KnownAnswer(event.call_id, event.call)
 
 
 def seconds(age: str) -> int:

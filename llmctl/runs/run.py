@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -27,6 +28,7 @@ from llmctl.runs.reuse import KnownAnswers
 __all__ = ["Run", "RunOptions", "RunOutcome"]
 
 _WARM_UP_TEXTS = 10_000
+_SWITCH_S = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,13 @@ class Run:
             StoreError: the journal cannot be written.
             ModelError: a model on this machine cannot be started.
         """
-        return asyncio.run(self._execute(on_result))
+        # The event loop lets go of the interpreter at each system call; this is how long the journal's thread keeps it.
+        usual = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH_S)
+        try:
+            return asyncio.run(self._execute(on_result))
+        finally:
+            sys.setswitchinterval(usual)
 
     def results(self) -> Iterator[ResultEvent]:
         """Every result of the run, read back from its journal, in the order they came."""
@@ -127,8 +135,9 @@ class Run:
             try:
                 await executor.run()
             finally:
-                recorder.close()
+                recorder.abandon()
                 cases.close()
+                executor.close()
                 self._warnings = (
                     *gateway.open_circuits.values(),
                     *([embedder.warning] if embedder and embedder.warning else []),

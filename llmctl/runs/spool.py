@@ -20,10 +20,11 @@ from llmctl.errors import StoreError
 from llmctl.providers.records import ChatRequest
 from llmctl.store.layout import private_directory
 
-__all__ = ["SpooledUnit", "UnitSpool"]
+__all__ = ["SpooledUnit", "UnitReader", "UnitSpool"]
 
 _HEADER = struct.Struct("<32sQIHHI")
 _FLUSH_BYTES = 256 * 1024
+_BLOCK_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class SpooledUnit:
 
 
 class UnitSpool:
-    """Written once, then read by number in any order. Used from one thread at a time."""
+    """Written once, then read by number. Used from one thread at a time."""
 
     def __init__(self, folder: Path) -> None:
         """`folder`: where the file is made, when there is something to write."""
@@ -103,22 +104,13 @@ class UnitSpool:
         data.release()
         self._pending = bytearray()
 
-    def unit(self, number: int) -> SpooledUnit:
-        """The unit with this number, without its request."""
-        return self._read(number)[0]
+    def reader(self) -> UnitReader:
+        """Reads units and requests; several may read at once, each in the plan's order or about so."""
+        return UnitReader(self._opened(), self._offsets)
 
-    def request(self, number: int) -> ChatRequest:
-        """What a unit asks."""
-        _, length = self._read(number)
-        fields = orjson.loads(self._bytes(length))
-        for name in ("messages", "tools"):
-            fields[name] = tuple(fields[name])
-        return ChatRequest(**fields)
-
-    def keys(self, start: int, count: int) -> Iterator[str]:
-        """The call keys of consecutive units."""
-        for number in range(start, min(start + count, len(self))):
-            yield self._read(number)[0].call_key
+    def target(self, number: int) -> int:
+        """The index of a unit's target."""
+        return self._targets[number]
 
     def by_target(self, targets: frozenset[int]) -> Iterator[int]:
         """The numbers of the units of some targets, in the plan's order."""
@@ -134,24 +126,54 @@ class UnitSpool:
         if self._file is not None:
             self._file.close()
 
-    def _read(self, number: int) -> tuple[SpooledUnit, int]:
-        """A unit and the length of its request, which is what is read next."""
-        self._opened().seek(self._offsets[number])
-        key, position, case, target, repeat, length = _HEADER.unpack(self._bytes(_HEADER.size))
-        return SpooledUnit(key, position, case, target, repeat, number), length
-
     def _opened(self) -> IO[bytes]:
         if self._file is None:
             private_directory(self._folder)
             self._file = tempfile.TemporaryFile(dir=self._folder, prefix="units-", buffering=0)  # noqa: SIM115
         return self._file
 
-    def _bytes(self, count: int) -> bytes:
-        parts = bytearray()
-        file = self._opened()
-        while len(parts) < count:
-            part = file.read(count - len(parts))
-            if not part:
-                raise StoreError("The plan cannot be read back: its temporary file is damaged.")
-            parts += part
-        return bytes(parts)
+
+class UnitReader:
+    """Reads a spool block by block: each system call would let go of the interpreter for another thread."""
+
+    def __init__(self, file: IO[bytes], offsets: array[int]) -> None:
+        self._file = file
+        self._offsets = offsets
+        self._block = b""
+        self._start = 0
+
+    def unit(self, number: int) -> SpooledUnit:
+        """The unit with this number, without its request."""
+        key, position, case, target, repeat, _ = _HEADER.unpack(self._bytes(self._offsets[number], _HEADER.size))
+        return SpooledUnit(key, position, case, target, repeat, number)
+
+    def request(self, number: int) -> ChatRequest:
+        """What a unit asks."""
+        offset = self._offsets[number]
+        length = _HEADER.unpack(self._bytes(offset, _HEADER.size))[-1]
+        fields = orjson.loads(self._bytes(offset + _HEADER.size, length))
+        for name in ("messages", "tools"):
+            fields[name] = tuple(fields[name])
+        return ChatRequest(**fields)
+
+    def keys(self, start: int, count: int) -> Iterator[str]:
+        """The call keys of consecutive units."""
+        for number in range(start, min(start + count, len(self._offsets))):
+            yield self.unit(number).call_key
+
+    def _bytes(self, offset: int, count: int) -> bytes:
+        begin = offset - self._start
+        if begin < 0 or begin + count > len(self._block):
+            self._file.seek(offset)
+            self._block, self._start, begin = _read(self._file, max(count, _BLOCK_BYTES), count), offset, 0
+        return self._block[begin : begin + count]
+
+
+def _read(file: IO[bytes], most: int, least: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < least:
+        part = file.read(most - len(parts))
+        if not part:
+            raise StoreError("The plan cannot be read back: its temporary file is damaged.")
+        parts += part
+    return bytes(parts)

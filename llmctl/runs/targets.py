@@ -117,7 +117,7 @@ def require_prices(targets: Sequence[Target], units: UnitSpool) -> None:
     said: dict[str, None] = {}
     for index, target in enumerate(targets):
         first = next(units.by_target(frozenset({index})), None)
-        if first is not None and (problem := price_problem(target.route, units.request(first))):
+        if first is not None and (problem := price_problem(target.route, units.reader().request(first))):
             said[problem] = None
     if said:
         raise UsageError("\n".join(said))

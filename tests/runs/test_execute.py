@@ -99,11 +99,13 @@ async def run(
             with JournalWriter(path, calls, file=None if calls else file) as journal:
                 cases = CaseReader(path, SemanticSettings())
                 recorder = Recorder(journal, cases, on_result, embedding=Embedding(), room=8)
+                executor = Executor(plan, gateway, recorder, KnownAnswers(path.parent), 4, stop)
                 try:
-                    await Executor(plan, gateway, recorder, KnownAnswers(path.parent), 4, stop).run()
+                    await executor.run()
                 finally:
-                    recorder.close()
+                    recorder.abandon()
                     cases.close()
+                    executor.close()
     return results
 
 
