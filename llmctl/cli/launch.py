@@ -37,6 +37,7 @@ class Ending:
 def launch(session: Session, plan: Plan, options: RunOptions, ending: Ending) -> None:
     """Run a plan and end the command; a dry run only says what would be sent."""
     from llmctl.cli.screen import stderr
+    from llmctl.project.collector import collect_seldom
     from llmctl.report.problems import render_problems
     from llmctl.runs.run import Run
     from llmctl.runs.targets import require_prices
@@ -49,6 +50,7 @@ def launch(session: Session, plan: Plan, options: RunOptions, ending: Ending) ->
         if ending.dry_run:
             _show_estimate(session, plan, known, options, as_json=ending.as_json)
             return
+        collect_seldom()
         run = Run(plan, options, session.environ, known)
         tally = _tally(run)
         outcome = _execute(run, tally)
@@ -125,15 +127,17 @@ def _execute(run: Run, tally: Tally) -> RunOutcome:
 def _show(run: Run, tally: Tally, outcome: RunOutcome, ending: Ending) -> RunReport:
     """The report: on stdout as tables or as one document, and in every file asked for."""
     from llmctl.cli.screen import print_json, stdout
-    from llmctl.report.documents import report_json
-    from llmctl.report.files import write_report
     from llmctl.report.model import RunHead
     from llmctl.report.terminal import render_report
 
     report = tally.report(RunHead.of(replace(run.plan.head, planned=run.plan.event.planned), outcome.end))
     for path in ending.outputs:
+        from llmctl.report.files import write_report
+
         write_report(path, report, run.results())
     if ending.as_json:
+        from llmctl.report.documents import report_json
+
         print_json(report_json(report, run.results()))
     else:
         render_report(stdout(), report)

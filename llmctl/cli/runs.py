@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from llmctl.cli.session import Session
     from llmctl.report.result import ShownResult
+    from llmctl.report.tally import Tally
     from llmctl.runs.history import History
     from llmctl.runs.records import ResultEvent
 
@@ -60,20 +62,33 @@ def show(
 
 
 def _show_run(history: History, run_id: str, *, as_json: bool) -> None:
-    from llmctl.cli.screen import print_json, stdout
-    from llmctl.report.documents import report_json
-    from llmctl.report.model import RunHead, case_facts
-    from llmctl.report.tally import Tally
+    from llmctl.cli.screen import stdout
+    from llmctl.report.documents import report_text
+    from llmctl.report.model import RunHead
     from llmctl.report.terminal import render_report
 
-    tally = Tally(case_facts(history.cases(run_id)))
+    tally = _tally(history, run_id)
     for result in history.results(run_id):
         tally.add(result)
     report = tally.report(RunHead.of_summary(history.run(run_id)))
     if as_json:
-        print_json(report_json(report, history.results(run_id), command="show"))
+        sys.stdout.writelines(report_text(report, history.results(run_id), command="show"))
     else:
         render_report(stdout(), report)
+
+
+def _tally(history: History, run_id: str) -> Tally:
+    """Counts against the plan, as far as the journal says it."""
+    from llmctl.report.model import TargetKey, case_facts
+    from llmctl.report.tally import Tally
+
+    plan = history.plan(run_id)
+    if plan is None:  # written before journals held a plan: their results do not say which case they are of, either
+        return Tally(case_facts(history.cases(run_id)))
+    return Tally(
+        planned_by_target={TargetKey(one.bank, one.prompt, one.model): one.planned for one in plan.targets},
+        planned_by_tag=plan.tags,
+    )
 
 
 def _show_case(history: History, run_id: str, case: str, *, payloads: bool, as_json: bool) -> None:

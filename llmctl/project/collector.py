@@ -1,4 +1,4 @@
-"""Python's garbage collector, out of the way while large files are read."""
+"""Python's garbage collector, out of the way where it would walk the same live objects again and again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["collector_paused"]
+__all__ = ["collect_seldom", "collector_paused"]
+
+_THRESHOLDS = (50_000, 20, 100)
+"""Hardly anything here is cyclic: measured, the usual 700 cost a tenth of a run's time."""
+
+
+def collect_seldom() -> None:
+    """Look for cycles seldom, for the whole process; and never again among the objects that are alive now."""
+    gc.set_threshold(*_THRESHOLDS)
+    gc.freeze()
 
 
 @contextmanager

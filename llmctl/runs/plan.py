@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from llmctl.errors import Problem, ProjectError, Severity, UsageError
 from llmctl.evaluators import registry
 from llmctl.project import templates
 from llmctl.project.message_files import MessageFiles
 from llmctl.project.models import Bank, Case, Config, SemanticSettings
-from llmctl.providers.embeddings import Embedder
 from llmctl.providers.redaction import Redactor
 from llmctl.runs.append_file import AppendFile
 from llmctl.runs.head import RunOptions, bank_event, prompt_event, run_head, target_event
@@ -29,6 +29,9 @@ from llmctl.runs.target import PlannedCase, Target
 from llmctl.runs.targets import TargetFinder, require_keys
 from llmctl.runs.units import Asked, UnitWriter
 from llmctl.store.layout import Layout
+
+if TYPE_CHECKING:
+    from llmctl.providers.embeddings import Embedder
 
 __all__ = ["Plan", "PlanBuilder", "PlanWriter", "embedder_of", "make_plan"]
 
@@ -131,6 +134,8 @@ def make_plan(config: Config, selection: Selection, environ: Mapping[str, str], 
 
 def embedder_of(config: Config, semantic: SemanticSettings, *, offline: bool = False) -> Embedder:
     """The project's embedding model; nothing is started yet. `offline`: its weights are never asked of the hub."""
+    from llmctl.providers.embeddings import Embedder
+
     return Embedder(semantic.model, config.store / "embeddings.sqlite", offline=offline)
 
 

@@ -10,10 +10,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from llmctl.canonical import written
 from llmctl.errors import EvaluatorError, ExitCode
-from llmctl.providers.embeddings import Embedder
 from llmctl.providers.gateway import Gateway, GatewaySettings
 from llmctl.providers.routes import TransportName
 from llmctl.runs.execute import Executor, Stop
@@ -24,6 +24,9 @@ from llmctl.runs.planned_cases import CaseReader, embeds
 from llmctl.runs.recorder import Embedding, Recorder
 from llmctl.runs.records import CaseEvent, EndEvent, ResultEvent, RunStatus
 from llmctl.runs.reuse import KnownAnswers
+
+if TYPE_CHECKING:
+    from llmctl.providers.embeddings import Embedder
 
 __all__ = ["Run", "RunOptions", "RunOutcome"]
 

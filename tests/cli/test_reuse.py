@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,3 +79,26 @@ def test_a_floating_name_ages_out(server: OpenAIServer, project: Path, llmctl: I
     config.write_text(config.read_text(encoding="utf-8").replace("openai/echo", "openai/echo-2026-11-01"), "utf-8")
     assert sent(server, llmctl) == 3
     assert sent(server, llmctl) == 0
+
+
+def test_calls_of_a_run_that_is_going_on_are_found(server: OpenAIServer, project: Path, llmctl: Invoke) -> None:
+    server.script("echo", Reply("first"), Reply("second"), Reply(fault="hang"))
+    other = subprocess.Popen([sys.executable, "-m", "llmctl", "eval", "-j", "1"], cwd=project, stderr=subprocess.PIPE)
+    try:
+        deadline = time.monotonic() + 60
+        while recorded_calls(project) < 2 or len(server.seen) < 3:
+            assert other.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+        server.script("echo", Reply("third"))
+        document = json.loads(llmctl("eval", "--json").out)
+    finally:
+        other.kill()
+        other.communicate()
+    assert len(server.seen) == 3 + 1
+    assert sorted(row["cached"] for row in document["results"]) == [False, True, True]
+    assert {row["output"] for row in document["results"]} == {"first", "second", "third"}
+
+
+def recorded_calls(project: Path) -> int:
+    """Calls in the journals, whoever writes them."""
+    return sum(path.read_bytes().count(b'"type":"call"') for path in project.glob(".llmctl/runs/*.jsonl"))

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -372,3 +373,37 @@ def test_a_line_without_end_does_not_fill_the_memory(tmp_path: Path, monkeypatch
 def test_a_journal_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be read"):
         list(read_journal(tmp_path / "missing.jsonl"))
+
+
+def test_a_job_runs_after_what_was_handed_over_before(tmp_path: Path) -> None:
+    order: list[str] = []
+    path = tmp_path / "j.jsonl"
+    with JournalWriter(path) as journal:
+        for number in range(50):
+            journal.post(result(number), lambda error, position, number=number: order.append(f"line {number}"))  # type: ignore[misc]
+            journal.later(lambda number=number: order.append(f"job {number}"))  # type: ignore[misc]
+    assert sorted(order) == sorted([*(f"line {n}" for n in range(50)), *(f"job {n}" for n in range(50))])
+    for number in range(50):
+        assert order.index(f"line {number}") < order.index(f"job {number}")
+
+
+def test_an_event_is_written_between_long_jobs(tmp_path: Path) -> None:
+    """An answer that was paid for does not wait until all answers before it are scored."""
+    scored: list[int] = []
+    started, release = threading.Event(), threading.Event()
+
+    def first() -> None:
+        started.set()
+        release.wait(timeout=10)
+        time.sleep(0.05)  # longer than jobs may take at a time
+
+    with JournalWriter(tmp_path / "j.jsonl") as journal:
+        journal.later(first)
+        for number in range(5):
+            journal.later(lambda number=number: scored.append(number))  # type: ignore[misc]
+        assert started.wait(timeout=10)
+        scored_before: list[int] = []
+        journal.post(result(1), lambda error, position: scored_before.extend(scored))
+        release.set()
+    assert scored_before == []
+    assert scored == [0, 1, 2, 3, 4]
