@@ -1,10 +1,12 @@
 # `make eval`: from a fresh clone to a scored, stored run.   `make test`: the whole check.
+# `make bench`: speed and memory beside bare loops (see docs/performance.md).   `make bench-quick`: one minute of it.
+# `make crash`: every crash test 200 times, about 20 minutes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: eval test lint types contracts docs clean
+.PHONY: eval test crash bench bench-quick lint types contracts docs clean
 
 eval: $(VENV)/.installed
 	$(BIN)/llmctl models pull
@@ -17,6 +19,17 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+crash: $(VENV)/.installed-dev
+	$(BIN)/llmctl models pull
+	LLMCTL_ROUNDS=$(or $(ROUNDS),200) $(BIN)/pytest tests/crash tests/endings tests/runs/test_journal_kill.py -q
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/llmctl models pull
+	$(BIN)/python -m benchmarks $(BENCH)
+
+bench-quick: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks --quick $(BENCH)
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/generate.py

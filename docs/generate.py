@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).parent / "commands.md"
-COMMANDS = ("", "init", "validate", "eval", "try", "runs", "show", "models", "models pull", "models list", "schema")
+COMMANDS = (
+    *("", "init", "validate", "eval", "try", "runs", "show"),
+    *("models", "models pull", "models list", "doctor", "schema"),
+)
 HEAD = """# Commands
 
 This page is made from `--help` by `make docs`; a test holds it to that.

@@ -37,7 +37,6 @@ class Ending:
 def launch(session: Session, plan: Plan, options: RunOptions, ending: Ending) -> None:
     """Run a plan and end the command; a dry run only says what would be sent."""
     from llmctl.cli.screen import stderr
-    from llmctl.project.collector import collect_seldom
     from llmctl.report.problems import render_problems
     from llmctl.runs.run import Run
     from llmctl.runs.targets import require_prices
@@ -50,7 +49,6 @@ def launch(session: Session, plan: Plan, options: RunOptions, ending: Ending) ->
         if ending.dry_run:
             _show_estimate(session, plan, known, options, as_json=ending.as_json)
             return
-        collect_seldom()
         run = Run(plan, options, session.environ, known)
         tally = _tally(run)
         outcome = _execute(run, tally)
@@ -111,9 +109,10 @@ def _tally(run: Run) -> Tally:
 def _execute(run: Run, tally: Tally) -> RunOutcome:
     """Run the plan under the live progress."""
     from llmctl.cli.screen import stderr
+    from llmctl.project.collector import collecting_seldom
     from llmctl.report.progress import Progress
 
-    with Progress(stderr(), len(run.plan.units)) as progress:
+    with collecting_seldom(), Progress(stderr(), len(run.plan.units)) as progress:
 
         def on_result(result: ResultEvent) -> None:
             tally.add(result)

@@ -60,14 +60,15 @@ def list_models(
 
 
 def _row(model: ModelConfig, environ: Mapping[str, str]) -> ModelRow:
-    from llmctl.providers import routes
+    from llmctl.providers.environment import missing_keys
+    from llmctl.providers.routes import resolve
     from llmctl.report.models import ModelRow
 
     try:
-        route = routes.resolve(model)
+        route = resolve(model)
     except LlmctlError as error:
         return ModelRow(model.name, model.model, "", "", False, _sentence(error))
-    missing = routes.missing_keys([route], environ)
+    missing = missing_keys([route], environ)
     return ModelRow(
         model.name,
         model.model,

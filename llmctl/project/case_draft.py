@@ -24,6 +24,7 @@ from llmctl.project.shapes import (
 )
 
 __all__ = [
+    "SCALARS",
     "CaseDraft",
     "CaseKeysShape",
     "CaseShape",
@@ -34,6 +35,9 @@ __all__ = [
     "draft_of",
     "merge",
 ]
+
+SCALARS = (str, int, float)
+"""What is text as its author wrote it. (A union made anew for every cell would take longer than the check.)"""
 
 
 class CaseKeysShape(Shape):
@@ -106,7 +110,7 @@ def _expected(value: object, path: tuple[str | int, ...], entries: EvaluatorEntr
 
 def as_expected(value: object) -> object:
     """An expected answer: a scalar is the text as written; null, lists and mappings stay."""
-    return written(value) if isinstance(value, str | int | float) else value
+    return written(value) if isinstance(value, SCALARS) else value
 
 
 def merge(base: CaseDraft, own: CaseDraft) -> CaseDraft:

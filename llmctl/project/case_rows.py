@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from llmctl.canonical import WrittenBool, written
 from llmctl.errors import Place, Problem
-from llmctl.project.case_draft import CaseDraft, CaseShape, as_expected, draft_of
+from llmctl.project.case_draft import SCALARS, CaseDraft, CaseShape, as_expected, draft_of
 from llmctl.project.evaluator_entry import EvaluatorEntries
 from llmctl.project.references import Companions
 from llmctl.project.shape_errors import check_value, kind_of
@@ -103,7 +103,7 @@ class _Cells:
 
     def text(self, field: str) -> str | None:
         value = self.value(field)
-        if value is None or isinstance(value, str | int | float):
+        if value is None or isinstance(value, SCALARS):
             return None if value is None else written(value)
         self._refuse(field, f"`{field}` must be text, not {kind_of(value)}.")
         return None
@@ -112,9 +112,9 @@ class _Cells:
         value = self.value("tags")
         if value is None:
             return ()
-        if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
+        if isinstance(value, list) and all(isinstance(item, SCALARS) for item in value):
             return tuple(written(item) for item in value)
-        if isinstance(value, str | int | float):
+        if isinstance(value, SCALARS):
             return tuple(tag for part in _BETWEEN_TAGS.split(written(value)) if (tag := part.strip()))
         self._refuse("tags", f"`tags` must be a list of texts, not {kind_of(value)}.")
         return ()

@@ -100,6 +100,11 @@ def price_problem(route: Route, request: ChatRequest | None = None) -> str:
     With a request it also says whether the length of the answer is bounded.
     """
     name = route.config.name
+    if route.app is not None:
+        return (
+            "What a call of your own application costs is not known before it is made, so no budget can be kept: "
+            f"leave the target `{name}` out, or run it without --max-cost and without [eval] max_cost."
+        )
     if unpriced(route):
         return (
             f'The price of the model "{name}" ({route.model}) is unknown, so no budget can be kept: add its USD per '

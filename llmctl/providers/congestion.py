@@ -57,12 +57,12 @@ class Congestion:
         self._cut_at = self._grown_at = now
         self._limit = max(1.0, min(self._limit, float(in_flight)) * _CUT)
 
-    def answered(self, now: float, lag_s: float | None, in_flight: int) -> None:
+    def answered(self, now: float, entered_at: float, lag_s: float | None, in_flight: int) -> None:
         """The provider answered; `lag_s` is how long the answer lay here, None where that is unknown."""
         if self._quick and (lag_s is None or lag_s < _LAG_S):
             self._more(0.5)
         if lag_s is not None:
-            self._lag.answered(now, lag_s, in_flight)
+            self._lag.answered(now, lag_s, now - lag_s - entered_at, in_flight)
 
     def _more(self, places: float) -> None:
         self._limit = min(self._most, self._limit + places)

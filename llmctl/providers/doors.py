@@ -10,6 +10,7 @@ from llmctl.providers.circuit import Circuit
 from llmctl.providers.clock import Clock
 from llmctl.providers.estimate import Seen, estimate
 from llmctl.providers.limits import Limits, Ticket
+from llmctl.providers.ratelimit_headers import read_allowance
 from llmctl.providers.records import ChatRequest, Usage
 from llmctl.providers.routes import Route, TransportName
 
@@ -58,13 +59,15 @@ class Door:
         expected = estimate(request, route, self.shown.seen)
         return expected.input_tokens + expected.output_tokens
 
-    def leave(self, ticket: Ticket, request: ChatRequest, usage: Usage, lag_s: float | None) -> None:
+    def leave(
+        self, ticket: Ticket, request: ChatRequest, usage: Usage, lag_s: float | None, headers: Mapping[str, str]
+    ) -> None:
         """The provider answered the request; where there is a limit of tokens, learn from what it counted."""
         counted = None
         if self.limits.counts_tokens and usage.input_tokens is not None and usage.output_tokens is not None:
             counted = usage.input_tokens + usage.output_tokens
             self.shown.note(input_bytes(request), usage)
-        self.limits.leave(ticket, counted, lag_s)
+        self.limits.leave(ticket, counted, lag_s, read_allowance(headers))
 
 
 class Doors:

@@ -18,6 +18,7 @@ _ROUND_S = 0.05
 _ROUND_ANSWERS = 32
 """The lag is judged over at least this time, this many answers, and as many as are in flight."""
 _LARGEST_CUT = 0.75
+_GROWTH = 1.15
 _WORSE = 0.85
 """A rate below this share of the best one lately is worse."""
 _FADE = 0.98
@@ -34,17 +35,19 @@ class LagLimit:
         self._began_at = 0.0
         self._answers = 0
         self._lag_s = 0.0
+        self._took_s = 0.0
         self._best_rate = 0.0
         self._cut_from: float | None = None
         """The limit before the last cut, while it is not known what that did to the rate."""
         self._hold_until = float("-inf")
 
-    def answered(self, now: float, lag_s: float, in_flight: int) -> None:
-        """An answer was read `lag_s` after it had come."""
+    def answered(self, now: float, lag_s: float, took_s: float, in_flight: int) -> None:
+        """An answer that the provider took `took_s` for was read `lag_s` after it had come."""
         if not self._answers:
-            self._began_at, self._lag_s = now, 0.0
+            self._began_at, self._lag_s, self._took_s = now, 0.0, 0.0
         self._answers += 1
         self._lag_s += lag_s
+        self._took_s += took_s
         time_s = now - self._began_at
         if time_s >= _ROUND_S and self._answers >= max(in_flight, _ROUND_ANSWERS):
             self._judge(now, time_s, in_flight)
@@ -54,14 +57,14 @@ class LagLimit:
         rate, lag_s = self._answers / time_s, self._lag_s / self._answers
         self._best_rate = max(rate, self._best_rate * _FADE)
         allowed_s = max(_LAG_S, _LAG_CALLS / rate)
-        if self._cut_from is not None and rate < _WORSE * self._best_rate:
-            self.limit, self._hold_until = self._cut_from, now + _HOLD_S
-            self._cut_from = None
-        elif lag_s > allowed_s and now >= self._hold_until and in_flight > _LEAST:
-            self._cut_from = min(self.limit, float(in_flight))
-            waiting = (lag_s - allowed_s / 2) * rate
-            self.limit = max(float(_LEAST), self._cut_from * _LARGEST_CUT, min(self._cut_from - 1, in_flight - waiting))
-        else:
-            self._cut_from = None
-            if lag_s < allowed_s / 2 and in_flight >= int(self.limit) - 1:
-                self.limit = min(self._most, max(self.limit + 1, self.limit * 1.05))
+        cut_from, self._cut_from = self._cut_from, None
+        if cut_from is not None and rate < _WORSE * self._best_rate:
+            self.limit, self._hold_until = cut_from, now + _HOLD_S
+        elif lag_s < allowed_s / 2 and in_flight >= int(self.limit) - 1:
+            self.limit = min(self._most, max(self.limit + 1, self.limit * _GROWTH))
+        elif lag_s > allowed_s and now >= self._hold_until:
+            # By Little's law (1961) so many are with the provider at this rate; the others lie here.
+            useful = rate * (self._took_s / self._answers + allowed_s)
+            fewer = max(float(_LEAST), min(self.limit, in_flight) * _LARGEST_CUT, useful)
+            if fewer < self.limit:
+                self._cut_from, self.limit = self.limit, fewer

@@ -42,6 +42,8 @@ class LearnedRate:
         self._next_probe_at = 0.0
         self._verdict_s = _FIRST_PAUSE_S
         """A probe that is not refused within this time is accepted."""
+        self._most: float | None = None
+        """Requests a second that the provider has spoken of."""
         self._steady_at = 0.0
         self._steps = 0
 
@@ -98,13 +100,20 @@ class LearnedRate:
         elif wait_s is not None:
             self._next_probe_at = max(self._next_probe_at, now + wait_s)
 
+    def warned(self, now: float, per_second: float | None) -> None:
+        """The provider says that nothing is left: stop before it refuses. `per_second` is the most that fills up."""
+        if self.pace is None and self._refused_at is None:
+            self._most = per_second
+            self._refused_at = self._last_no_at = now
+            self._probe_at, self._next_probe_at = None, now + _FIRST_PAUSE_S
+
     def _accept_probe(self, now: float) -> None:
         """The period is over."""
         probe_at = self._probe_at if self._probe_at is not None else now
         period_s = (self._last_no_at + probe_at) / 2 - (self._began_at if self._began_at is not None else probe_at)
         accepted = self._accepted - 1  # the probe belongs to the next period
         if period_s > 0 and accepted > 0:
-            rate = _BELOW * accepted / period_s
+            rate = _BELOW * min(accepted / period_s, self._most or float("inf"))
             # A pace that was kept is not far off: one short period must not send it to the ground.
             known = self.per_second
             self._set(rate if known is None else min(max(rate, 0.5 * known), known), probe_at)

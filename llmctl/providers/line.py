@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from llmctl.errors import ModelError
 from llmctl.providers.wire import Transport
@@ -19,7 +17,10 @@ class Line:
         self.transport = transport
         self._starting = asyncio.Lock()
         self._broken: str | None = None
-        self._places = asyncio.Semaphore(transport.slots) if transport.slots < concurrency else None
+        self.started = False
+        """Whether it has been ready once; that of the local model may have to be started again."""
+        self.places = asyncio.Semaphore(transport.slots) if transport.slots < concurrency else None
+        """Places of its own; None: as many as the limits of the models allow."""
 
     async def start(self) -> None:
         """Make the transport ready; does nothing where it is.
@@ -29,6 +30,7 @@ class Line:
         """
         async with self._starting:
             await self.transport.start()
+            self.started = True
 
     async def problem(self) -> str | None:
         """Start the transport if need be; why it cannot be started: said for each call, tried once."""
@@ -38,12 +40,3 @@ class Line:
             except ModelError as error:
                 self._broken = f"{error.message} {error.hint}" if error.hint else error.message
         return self._broken
-
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Wait for a place, if the transport has few."""
-        if self._places is None:
-            yield
-            return
-        async with self._places:
-            yield

@@ -59,13 +59,8 @@ def read_model_response(response: Any, recording: Recording, *, ended: bool = Tr
 def read_exception(error: Exception, recording: Recording) -> Answer:
     """What litellm raised, where no recorded answer says more."""
     kind, message = type(error).__name__, _message(error)
-    tape, times = recording.tape, recording.times
-    if tape.status is None and times is not None and times.unread:
-        tape.add(times.unread)
-        return no_http()
-    network = _network_failure(error) if tape.status is None else None
-    if network is not None and times is not None and times.dropped:
-        return dropped()
+    if recording.tape.status is None and (answer := _without_response(error, recording)):
+        return answer
     if kind == "ContextWindowExceededError":
         return Answer(Outcome.CONTEXT_EXCEEDED, error=message)
     if kind == "ContentPolicyViolationError":
@@ -73,13 +68,24 @@ def read_exception(error: Exception, recording: Recording) -> Answer:
     if kind == "Timeout":
         return Answer(Outcome.TIMEOUT, error=message, retry=Retry.AGAIN)
     status = getattr(error, "status_code", None)
-    if network is not None:
-        return connection_failed(network, sent=times is not None and times.sent_at is not None)
-    if tape.status is not None and status in {None, 200, 500}:
+    if recording.tape.status is not None and status in {None, 200, 500}:
         return malformed(f"The answer cannot be read: {message}")
     if isinstance(status, int):
         return replace(read_error(status, {"message": message}), error=message)
     return Answer(Outcome.PROVIDER_ERROR, error=message)
+
+
+def _without_response(error: Exception, recording: Recording) -> Answer | None:
+    """What stopped the network, or a server that speaks something else; None where it was neither."""
+    times, failure = recording.times, _network_failure(error)
+    if times is not None and times.unread:
+        recording.tape.add(times.unread)
+        return no_http()
+    if failure is None or isinstance(failure, TimeoutError):
+        return None
+    if times is not None and times.dropped:
+        return dropped()
+    return connection_failed(failure, sent=times is not None and times.sent_at is not None)
 
 
 def _network_failure(error: BaseException | None) -> BaseException | None:

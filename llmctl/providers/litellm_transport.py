@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -38,6 +38,9 @@ _HANDLED = frozenset({"anthropic", "bedrock", "cohere", "cohere_chat", "gemini",
 _END_OF_STREAM = {"anthropic": b'"message_stop"', "gemini": b'"finishReason"', "vertex_ai": b'"finishReason"'}
 _STREAMED = frozenset({"azure", *_END_OF_STREAM, *ENDPOINTS})
 """Where the end of a stream can be told from a stream that broke off. Others are asked for the whole answer."""
+_PASSES_ADDRESSES_ON = frozenset({"azure", *ENDPOINTS}) - {"ollama", "ollama_chat"}
+"""Providers that get the address of an image or file as it stands. For others litellm may fetch it, from anywhere."""
+_WOULD_FETCH = "Not sent: litellm would fetch the image or file from its address; give it as a file of the project."
 
 
 class LitellmTransport:
@@ -75,6 +78,8 @@ class LitellmTransport:
 
         if self._litellm is None:
             raise RuntimeError("the transport was not started")
+        if asked.route.provider not in _PASSES_ADDRESSES_ON and _holds_address(asked.request.messages):
+            return Answer(Outcome.BAD_REQUEST, error=_WOULD_FETCH, sent=False)
         recording = Recording(tape)
         token = CURRENT.set(recording)
         try:
@@ -212,6 +217,23 @@ def _imported() -> Any:
     litellm.num_retries = None
     litellm.callbacks = []
     return litellm
+
+
+def _holds_address(messages: Sequence[Mapping[str, object]]) -> bool:
+    """Whether a part other than text is to be fetched from somewhere."""
+    contents = (message.get("content") for message in messages)
+    parts = (part for content in contents if isinstance(content, list | tuple) for part in content)
+    return any(_is_address(part) for part in parts if isinstance(part, Mapping) and part.get("type") != "text")
+
+
+def _is_address(value: object) -> bool:
+    match value:
+        case str():
+            return "://" in value[:40]
+        case Mapping():
+            return any(map(_is_address, value.values()))
+        case _:
+            return False
 
 
 def _show(chunk: Any, recording: Recording) -> None:

@@ -75,7 +75,7 @@ class PendingCall:
         """The answer that stands, after as many attempts as it takes."""
         if self._closed is not None:
             return self._closed
-        problem = await self._line.problem()
+        problem = None if self._line.started else await self._line.problem()
         if problem is not None:
             return Answer(Outcome.PROVIDER_ERROR, error=problem, sent=False)
         answer = await self._decided()
@@ -108,8 +108,8 @@ class PendingCall:
     def _wait_s(self) -> float | None:
         """Seconds to the next attempt; None: there is none."""
         last = self.tried[-1]
-        if last.shown:
-            return None  # its text stands on a screen already
+        if last.answer.retry is Retry.NEVER or last.shown:  # shown: its text stands on a screen already
+            return None
         if last.answer.outcome is Outcome.TIMEOUT and not self._asked.route.repeatable:
             return None
         return wait_s(
@@ -162,8 +162,11 @@ class PendingCall:
         """The attempt, with the ticket given back whatever happens."""
         tape = Tape(self._clock.monotonic, self._stream)
         try:
-            async with self._line.place():
+            if self._line.places is None:
                 tried = await self._timed(tape)
+            else:
+                async with self._line.places:
+                    tried = await self._timed(tape)
         except BaseException:
             self._door.limits.cancel(ticket)
             raise
@@ -179,7 +182,7 @@ class PendingCall:
             limits.cancel(ticket)
         else:
             lag_s = None if tape.ended_at is None else self._read_at - tape.ended_at
-            self._door.leave(ticket, self._asked.request, answer.usage, lag_s)
+            self._door.leave(ticket, self._asked.request, answer.usage, lag_s, tape.headers)
 
     def _pause_s(self, tried: Tried) -> float | None:
         """What the provider asks all calls of the model to wait; a wait that no call can afford is no pause."""

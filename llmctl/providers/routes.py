@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
@@ -16,18 +16,15 @@ from llmctl.errors import Problem, ProjectError, UsageError
 from llmctl.project.app_target import AppTarget
 from llmctl.project.models import ModelConfig
 from llmctl.providers import prices
-from llmctl.providers.endpoints import ENDPOINTS, KEY_VARIABLES, Endpoint, endpoint_variables
+from llmctl.providers.endpoints import ENDPOINTS, KEY_VARIABLES, Endpoint
 from llmctl.providers.fake_script import Script
 from llmctl.providers.prices import PriceTable
 
 __all__ = [
     "RESERVED",
     "App",
-    "MissingKey",
     "Route",
     "TransportName",
-    "ignored_variables",
-    "missing_keys",
     "resolve",
 ]
 
@@ -90,11 +87,11 @@ class Route:
     def floats(self) -> bool:
         """Whether the same name may answer differently tomorrow: it is not on this machine, and carries no date.
 
-        An application may ask anybody whatever its own code is.
+        So does an application: whatever its own code is, it may ask anybody.
         """
         if self.transport in {TransportName.LOCAL, TransportName.FAKE}:
             return False
-        return self.app is not None or _DATED.search(self.wire_model) is None
+        return _DATED.search(self.wire_model) is None
 
     @property
     def repeatable(self) -> bool:
@@ -117,24 +114,6 @@ class Route:
 
 
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}|[-@](?:20\d{6}|\d{4})(?!\d)")
-
-
-@dataclass(frozen=True, slots=True)
-class MissingKey:
-    """A model whose key is not in the environment."""
-
-    model: str
-    """The model's name in `llmctl.toml`."""
-    variables: tuple[str, ...]
-    """Setting one of them is enough."""
-    place: str = ""
-    """Where the model stands, if it stands in a file."""
-
-    @property
-    def message(self) -> str:
-        """One sentence for a CredentialError."""
-        where = f" ({self.place})" if self.place else ""
-        return f'The model "{self.model}"{where} needs a key in {" or ".join(self.variables)}.'
 
 
 RESERVED = frozenset(
@@ -183,30 +162,6 @@ def resolve(model: ModelConfig) -> Route:
         prefix, name = _provider_of_bare(model), model.model
     endpoint = _endpoint(model, prefix, name)
     return _direct(model, prefix, name, endpoint) if endpoint else _litellm(model, prefix, name)
-
-
-def missing_keys(routes: Iterable[Route], environ: Mapping[str, str]) -> list[MissingKey]:
-    """The models that cannot be asked because no variable holds their key, each once."""
-    missing: dict[MissingKey, None] = {}
-    for route in routes:
-        place = str(route.config.place or "")
-        if route.key_required and route.api_key(environ) is None:
-            missing[MissingKey(route.config.name, route.key_envs, place)] = None
-        for name in route.app.secrets if route.app else ():
-            if not environ.get(name, "").strip():
-                missing[MissingKey(route.config.name, (name,), place)] = None
-    return list(missing)
-
-
-def ignored_variables(routes: Iterable[Route], environ: Mapping[str, str]) -> list[str]:
-    """One sentence for each variable that would send a provider's calls elsewhere in other tools."""
-    providers = sorted({route.provider for route in routes})
-    return [
-        f"{name} is set, and ignored: only `api_base` in llmctl.toml changes an endpoint."
-        for provider in providers
-        for name in endpoint_variables(provider)
-        if environ.get(name)
-    ]
 
 
 def _mistake(model: ModelConfig, message: str, hint: str | None = None) -> UsageError:

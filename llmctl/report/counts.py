@@ -29,6 +29,11 @@ class RunningSum:
         else:
             self.known += value
 
+    def merge(self, other: RunningSum) -> None:
+        """Add all parts of another sum."""
+        self.known += other.known
+        self.unknown += other.unknown
+
     @property
     def amount(self) -> Amount:
         """The sum so far."""
@@ -77,3 +82,12 @@ class Counts:
         else:
             self.sent += 1
             self.spent.add(result.cost_usd)
+
+    def merge(self, other: Counts) -> None:
+        """Count everything that the other has counted."""
+        for name in ("done", "passed", "failed", "errors", "cached", "sent"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.input_tokens.merge(other.input_tokens)
+        self.output_tokens.merge(other.output_tokens)
+        self.cost.merge(other.cost)
+        self.spent.merge(other.spent)

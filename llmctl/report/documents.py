@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from functools import cache
@@ -30,6 +30,7 @@ __all__ = [
     "json_text",
     "problem_json",
     "report_json",
+    "report_text",
     "result_json",
     "runs_json",
     "shown_json",
@@ -97,6 +98,8 @@ def report_json(
     document: dict[str, Any] = {
         "schema": f"llmctl/{command}/1",
         "run": _head(report.head),
+        "missing": report.missing,
+        "resume": report.resume,
         "total": _summary(report.total),
         "targets": [
             {"bank": row.key.bank, "prompt": row.key.prompt, "model": row.key.model, **_summary(row.summary)}
@@ -110,6 +113,23 @@ def report_json(
     if results is not None:
         document["results"] = [result_json(result) for result in results]
     return document
+
+
+def report_text(
+    report: RunReport, results: Iterable[ResultEvent] | None = None, *, command: str = "eval"
+) -> Iterator[str]:
+    """The same document as its text, piece by piece: however many results, one is held at a time."""
+    head = json_text(report_json(report, command=command))
+    if results is None:
+        yield head + "\n"
+        return
+    yield head.removesuffix("\n}") + ',\n  "results": ['
+    empty = True
+    for result in results:
+        yield "\n" if empty else ",\n"
+        yield "    " + json_text(result_json(result)).replace("\n", "\n    ")
+        empty = False
+    yield "]\n}\n" if empty else "\n  ]\n}\n"
 
 
 def _head(head: RunHead) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable
-from typing import TextIO
+from array import array
+from collections.abc import Iterable, Iterator
+from tempfile import TemporaryFile
+from typing import IO, TextIO
 from xml.sax.saxutils import escape, quoteattr
 
 from llmctl.report.explain import error_kind, verdict, why
@@ -26,10 +27,6 @@ def write_junit(file: TextIO, report: RunReport, results: Iterable[ResultEvent])
 
     Names are `bank.case_id` (and `#2` ... for later repeats), so that a CI system follows a case from run to run.
     """
-    # A suite's results must stand together, and results come as they were recorded.
-    tests: defaultdict[TargetKey, list[str]] = defaultdict(list)
-    for result in results:
-        tests[TargetKey.of(result)].append(_test(result))
     total = report.total
     file.write('<?xml version="1.0" encoding="UTF-8"?>\n')
     errors, count = total.errors + bool(report.missing), total.done + bool(report.missing)
@@ -37,17 +34,43 @@ def write_junit(file: TextIO, report: RunReport, results: Iterable[ResultEvent])
         f"<testsuites name={_attribute(f'llmctl {report.head.run_id}')} tests={_number(count)}"
         f" failures={_number(total.failed)} errors={_number(errors)} time={_seconds(report.head.duration_s)}>\n"
     )
-    for row in report.targets:
-        file.write(_suite(row.key, row.summary, tests.get(row.key, [])))
+    with TemporaryFile() as spool:
+        tests = _spooled(spool, results)
+        for row in report.targets:
+            places = tests.get(row.key, array("q"))
+            file.write(_suite_head(row.key, row.summary, len(places) // 2))
+            file.writelines(_read_back(spool, places))
+            file.write("  </testsuite>\n")
     if report.missing:
         file.write(_missing(report))
     file.write("</testsuites>\n")
 
 
-def _suite(key: TargetKey, summary: Summary, tests: list[str]) -> str:
+def _spooled(spool: IO[bytes], results: Iterable[ResultEvent]) -> dict[TargetKey, array[int]]:
+    """Write every test aside; by target where each begins and how long it is.
+
+    A suite's results must stand together, and results come as they were recorded.
+    """
+    places: dict[TargetKey, array[int]] = {}
+    offset = 0
+    for result in results:
+        test = _test(result).encode("utf-8", "backslashreplace")
+        spool.write(test)
+        places.setdefault(TargetKey.of(result), array("q")).extend((offset, len(test)))
+        offset += len(test)
+    return places
+
+
+def _read_back(spool: IO[bytes], places: array[int]) -> Iterator[str]:
+    for index in range(0, len(places), 2):
+        spool.seek(places[index])
+        yield spool.read(places[index + 1]).decode()
+
+
+def _suite_head(key: TargetKey, summary: Summary, count: int) -> str:
     return (
-        f"  <testsuite name={_attribute(f'{key.bank}: {key.prompt} on {key.model}')} tests={_number(len(tests))}"
-        f" failures={_number(summary.failed)} errors={_number(summary.errors)}>\n{''.join(tests)}  </testsuite>\n"
+        f"  <testsuite name={_attribute(f'{key.bank}: {key.prompt} on {key.model}')} tests={_number(count)}"
+        f" failures={_number(summary.failed)} errors={_number(summary.errors)}>\n"
     )
 
 

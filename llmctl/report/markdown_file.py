@@ -9,6 +9,7 @@ from typing import TextIO
 from llmctl.report.explain import error_kind, why
 from llmctl.report.model import RunReport, Summary
 from llmctl.report.numbers import (
+    calls,
     count,
     coverage,
     duration,
@@ -77,27 +78,36 @@ def _title(report: RunReport) -> str:
 def _summary(report: RunReport) -> str:
     total, head = report.total, report.head
     if not total.done:
-        return "**No result: nothing was evaluated.**\n"
+        return "\n\n".join(["**No result: nothing was evaluated.**", *filter(None, [_unfinished(report)])]) + "\n"
     lines = [f"**{count(total.passed)} of {count(total.evidence)} passed: {rate_sentence(total)}.**"]
     if not total.covered:
         lines.append(
             f"Coverage {coverage(total)}: of {count(head.planned)} planned results, {count(total.errors)} have no"
             f" evidence and {count(report.missing)} were not made."
         )
-    spent = f"Tokens: {token_amount(tokens(total), at_least='at least')}."
+    if report.ended or report.resume:
+        lines.append(_unfinished(report))
+    spent = f"{calls(total).capitalize()}. Tokens: {token_amount(tokens(total), at_least='at least')}."
     spent += f" Cost: {money_amount(total.cost_usd, at_least='at least')}"
     if total.cached:
         spent += f", spent in this run {money_amount(total.spent_usd, at_least='at least')}"
     spent += "."
     if head.duration_s is not None:
         spent += f" Time: {duration(head.duration_s)}."
-    if total.cached:
-        spent += f" {count(total.cached)} answers were reused."
     lines.append(spent)
     if head.commit:
         branch = f" on {code(head.branch)}" if head.branch else ""
         lines.append(f"Commit {code(head.commit[:12])}{branch}{', with changes not committed' if head.dirty else ''}.")
     return "\n\n".join(lines) + "\n"
+
+
+def _unfinished(report: RunReport) -> str:
+    """Why the run did not come to its end, and how it goes on."""
+    # What a provider said may stand in the reason: as code, nothing in it is taken for markup.
+    word, _, reason = report.ended.strip().partition(": ")
+    parts = [f"Status: {word}" + (f", {code(reason, 400)}." if reason else ".")] if word else []
+    parts += [f"Next: {code(report.resume)}."] if report.resume else []
+    return " ".join(parts)
 
 
 def _table(names: Sequence[str], labels: Sequence[Sequence[str]], summaries: Sequence[Summary]) -> str:

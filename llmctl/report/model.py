@@ -224,3 +224,16 @@ class RunReport:
     def missing(self) -> int:
         """Planned results that were never made."""
         return max(0, self.head.planned - self.total.done)
+
+    @property
+    def ended(self) -> str:
+        """` interrupted`, ` stopped: the budget is used up`; empty where the run came to its end, or goes on."""
+        if self.head.status in (RunStatus.COMPLETED, RunStatus.RUNNING):
+            return ""
+        return f" {self.head.status}" + (f": {self.head.error.rstrip('. ')}" if self.head.error else "")
+
+    @property
+    def resume(self) -> str | None:
+        """The command that makes the missing results; None where none is missing, or the run goes on."""
+        goes_on = self.head.status == RunStatus.RUNNING
+        return None if goes_on or not self.missing else f"llmctl eval --resume {self.head.run_id}"

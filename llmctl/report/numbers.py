@@ -9,6 +9,7 @@ from llmctl.stats.intervals import Interval
 
 __all__ = [
     "UNKNOWN",
+    "calls",
     "count",
     "coverage",
     "duration",
@@ -129,6 +130,13 @@ def tokens(summary: Summary) -> Amount:
         summary.input_tokens.known + summary.output_tokens.known,
         summary.input_tokens.unknown + summary.output_tokens.unknown,
     )
+
+
+def calls(summary: Summary) -> str:
+    """`1,200 calls sent, 800 answers reused`."""
+    sent = f"{count(summary.sent) if summary.sent else 'no'} {'call' if summary.sent in (0, 1) else 'calls'} sent"
+    reused = f"{count(summary.cached)} {'answer' if summary.cached == 1 else 'answers'} reused"
+    return f"{sent}, {reused}" if summary.cached else sent
 
 
 def token_amount(amount: Amount, *, short: bool = False, at_least: str = ">=") -> str:

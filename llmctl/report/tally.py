@@ -1,13 +1,18 @@
-"""From results, as they come, to the report: by target, by tag and in all."""
+"""From results, as they come, to the report: by target, by tag and in all.
+
+Each result is counted in one cell, that of its target and its tags; the rows of the report are sums of cells. What is
+kept of a result are 16 bytes, so that 100,000 of them fit beside a run.
+"""
 
 from __future__ import annotations
 
 import sys
 from array import array
 from bisect import insort
-from collections import Counter, defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, groupby
 
 from llmctl.report.counts import Counts
 from llmctl.report.explain import error_kind
@@ -31,46 +36,79 @@ __all__ = ["KEPT", "Tally"]
 KEPT = 20
 """How many failed results, and how many without evidence, a report holds in full."""
 
-_ONE = 1 << 32
-"""A cluster is one number: results * 2**32 + passed (a tenth of the memory of a list)."""
+_NUMBERS = 1 << 61
+_HASHES = (1 << 62) - 1
 
 
-class _Group:
-    """Counts, latencies and clusters over the results of one target, one tag or the run."""
+class _Cell:
+    """Counts, latencies and clusters over the results of one target that have the same tags."""
 
-    __slots__ = ("_clusters", "counts", "latencies_ms")
+    __slots__ = ("counts", "latencies_ms", "packed", "tags", "target")
 
-    def __init__(self) -> None:
+    def __init__(self, target: TargetKey, tags: Sequence[str]) -> None:
+        self.target = target
+        self.tags = frozenset(tags)
         self.counts = Counts()
         self.latencies_ms = array("d")
-        self._clusters: dict[CaseKey, int] = {}
+        self.packed = array("q")
+        """For each result with evidence its cluster * 2 + passed."""
 
-    def add(self, result: ResultEvent, cluster: CaseKey, *, evidence: bool) -> None:
+    def add(self, result: ResultEvent, facts: CaseFacts | None, *, evidence: bool) -> None:
         self.counts.add(result, evidence=evidence)
         if evidence:
             if result.latency_ms is not None:
                 self.latencies_ms.append(result.latency_ms)
-            self._clusters[cluster] = self._clusters.get(cluster, 0) + _ONE + bool(result.passed)
+            self.packed.append(_cluster(result, facts) << 1 | bool(result.passed))
 
-    def summary(self, planned: int | None) -> Summary:
-        counts = self.counts
-        sums = ClusterSums.of((packed % _ONE, packed // _ONE) for packed in self._clusters.values())
-        return Summary(
-            planned=planned,
-            done=counts.done,
-            passed=counts.passed,
-            failed=counts.failed,
-            errors=counts.errors,
-            cached=counts.cached,
-            sent=counts.sent,
-            interval=clustered_wilson(sums),
-            latency_p50_ms=p50(self.latencies_ms),
-            latency_p95_ms=p95(self.latencies_ms),
-            input_tokens=counts.input_tokens.amount,
-            output_tokens=counts.output_tokens.amount,
-            cost_usd=counts.cost.amount,
-            spent_usd=counts.spent.amount,
-        )
+
+def _cluster(result: ResultEvent, facts: CaseFacts | None) -> int:
+    """A number for what is not independent: a case with its repeats, or a group of cases.
+
+    A group's is a hash: that two of 100,000 have one is as likely as 1 to a billion, and would merge two clusters.
+    """
+    if facts is not None:
+        if facts.group is not None:
+            return -1 - (hash((result.bank, facts.group)) & _HASHES)
+        if 0 <= facts.order < _NUMBERS:
+            return facts.order
+    return -1 - (hash((result.bank, result.case_id, "")) & _HASHES)
+
+
+def _clusters(packed: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Passed and total of each cluster."""
+    for _, members in groupby(sorted(packed), key=lambda value: value >> 1):
+        flags = [value & 1 for value in members]
+        yield sum(flags), len(flags)
+
+
+def _latencies(cells: Sequence[_Cell]) -> tuple[float | None, float | None]:
+    """The 50th and the 95th percentile."""
+    ordered = sorted(chain.from_iterable(cell.latencies_ms for cell in cells))
+    return p50(ordered), p95(ordered)
+
+
+def _summary(cells: Sequence[_Cell], planned: int | None) -> Summary:
+    counts = Counts()
+    for cell in cells:
+        counts.merge(cell.counts)
+    median_ms, slow_ms = _latencies(cells)
+    sums = ClusterSums.of(_clusters(chain.from_iterable(cell.packed for cell in cells)))
+    return Summary(
+        planned=planned,
+        done=counts.done,
+        passed=counts.passed,
+        failed=counts.failed,
+        errors=counts.errors,
+        cached=counts.cached,
+        sent=counts.sent,
+        interval=clustered_wilson(sums),
+        latency_p50_ms=median_ms,
+        latency_p95_ms=slow_ms,
+        input_tokens=counts.input_tokens.amount,
+        output_tokens=counts.output_tokens.amount,
+        cost_usd=counts.cost.amount,
+        spent_usd=counts.spent.amount,
+    )
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -117,8 +155,8 @@ class Tally:
         """Prepare to count.
 
         Args:
-            cases: order, `must_pass` and group of the planned cases (`case_facts`); without them failures stand in the
-                order in which they came, and only repeats are taken as clusters.
+            cases: order, `must_pass` and group of the planned cases (`case_facts`), for results of old journals, which
+                do not say it themselves; without them failures stand in the order in which they came.
             planned_by_target: how many results the plan holds for each target. Needed for the coverage by target of a
                 run that did not finish; in a finished one every planned result was made.
             planned_by_tag: the same by tag.
@@ -127,13 +165,8 @@ class Tally:
         self._cases = cases or {}
         self._planned_by_target = planned_by_target or {}
         self._planned_by_tag = planned_by_tag or {}
-        self._total = _Group()
-        self._targets: defaultdict[TargetKey, _Group] = defaultdict(_Group)
-        self._tags: defaultdict[str, _Group] = defaultdict(_Group)
-        for key in self._planned_by_target:  # a target without a single result is a row too
-            self._targets[key] = _Group()
-        for tag in self._planned_by_tag:
-            self._tags[tag] = _Group()
+        self._counts = Counts()
+        self._cells: dict[tuple[str, str, str, tuple[str, ...]], _Cell] = {}
         self._failures = _First(kept)
         self._errors = _First(kept)
         self._error_kinds: Counter[str] = Counter()
@@ -141,18 +174,18 @@ class Tally:
     @property
     def counts(self) -> Counts:
         """The running counts of the whole run."""
-        return self._total.counts
+        return self._counts
 
     def add(self, result: ResultEvent) -> None:
         """Count a result."""
-        case = (result.bank, result.case_id)
-        facts = self._cases.get(case)
-        cluster = (result.bank, f"group\0{facts.group}") if facts and facts.group is not None else case
+        facts = self._facts(result)
         evidence = has_evidence(result)
-        self._total.add(result, cluster, evidence=evidence)
-        self._targets[TargetKey.of(result)].add(result, cluster, evidence=evidence)
-        for tag in dict.fromkeys(result.tags):
-            self._tags[tag].add(result, cluster, evidence=evidence)
+        self._counts.add(result, evidence=evidence)
+        name = (result.bank, result.prompt, result.model, result.tags)
+        cell = self._cells.get(name)
+        if cell is None:
+            cell = self._cells[name] = _Cell(TargetKey.of(result), result.tags)
+        cell.add(result, facts, evidence=evidence)
         if not evidence:
             self._error_kinds[error_kind(result)] += 1
             self._errors.add(self._rank(result, facts), result)
@@ -161,33 +194,49 @@ class Tally:
 
     def report(self, head: RunHead) -> RunReport:
         """Everything that was counted, as the renderers read it."""
-        whole = self._total.counts.done >= head.planned
-        targets = [
-            TargetSummary(key, group.summary(self._planned_by_target.get(key, group.counts.done if whole else None)))
-            for key, group in self._targets.items()
-        ]
-        tags = [
-            TagSummary(tag, group.summary(self._planned_by_tag.get(tag, group.counts.done if whole else None)))
-            for tag, group in sorted(self._tags.items())
-        ]
+        cells = list(self._cells.values())
+        total = _summary(cells, head.planned)
         kept = (*self._failures.results, *self._errors.results)
         return RunReport(
             head=head,
-            total=self._total.summary(head.planned),
-            targets=tuple(sorted(targets, key=lambda target: target.key)),
-            tags=tuple(tags),
+            total=total,
+            targets=tuple(self._targets(total, whole=total.done >= head.planned)),
+            tags=tuple(self._tags(whole=total.done >= head.planned)),
             failures=self._failures.results,
             errors=self._errors.results,
             error_kinds=dict(sorted(self._error_kinds.items())),
             must_pass=frozenset((r.bank, r.case_id) for r in kept if self._must_pass(r)),
         )
 
+    def _targets(self, total: Summary, *, whole: bool) -> Iterator[TargetSummary]:
+        """A target without a single result is a row too."""
+        found: dict[TargetKey, list[_Cell]] = {key: [] for key in self._planned_by_target}
+        for cell in self._cells.values():
+            found.setdefault(cell.target, []).append(cell)
+        for key, cells in sorted(found.items()):
+            planned = self._planned_by_target.get(key, sum(cell.counts.done for cell in cells) if whole else None)
+            yield TargetSummary(key, replace(total, planned=planned) if len(found) == 1 else _summary(cells, planned))
+
+    def _tags(self, *, whole: bool) -> Iterator[TagSummary]:
+        found: dict[str, list[_Cell]] = {tag: [] for tag in self._planned_by_tag}
+        for cell in self._cells.values():
+            for tag in cell.tags:
+                found.setdefault(tag, []).append(cell)
+        for tag, cells in sorted(found.items()):
+            planned = self._planned_by_tag.get(tag, sum(cell.counts.done for cell in cells) if whole else None)
+            yield TagSummary(tag, _summary(cells, planned))
+
+    def _facts(self, result: ResultEvent) -> CaseFacts | None:
+        if result.case_number is None:
+            return self._cases.get((result.bank, result.case_id))
+        return CaseFacts(result.case_number, result.must_pass, result.group)
+
     def _must_pass(self, result: ResultEvent) -> bool:
-        facts = self._cases.get((result.bank, result.case_id))
+        facts = self._facts(result)
         return facts is not None and facts.must_pass
 
     def _rank(self, result: ResultEvent, facts: CaseFacts | None) -> _Rank:
-        arrival = self._total.counts.done
+        arrival = self._counts.done
         if facts is None:
             return _Rank(True, sys.maxsize, "", "", 0, arrival)
         return _Rank(not facts.must_pass, facts.order, result.prompt, result.model, result.repeat, arrival)

@@ -11,6 +11,7 @@ from llmctl.report.explain import error_kind, why
 from llmctl.report.layout import Cell, Column, block, grid, show, styled
 from llmctl.report.model import RunReport, Summary, TargetKey
 from llmctl.report.numbers import (
+    calls,
     count,
     coverage,
     duration,
@@ -21,7 +22,7 @@ from llmctl.report.numbers import (
     token_amount,
     tokens,
 )
-from llmctl.runs.records import ResultEvent, RunStatus
+from llmctl.runs.records import ResultEvent
 from llmctl.safe_text import one_line
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def _closing(report: RunReport, width: int) -> Text:
             f"{count(report.missing)} of {count(report.head.planned)} planned results were not made.\n", "yellow"
         )
     text.append(_filled(_summary_parts(report), width), style="bold")
-    text.append_text(block("", Cell(_run_line(report)), width, indent=0, column=0))
+    text.append_text(block("", Cell(_run_line(report, width)), width, indent=0, column=0))
     return text
 
 
@@ -207,12 +208,11 @@ def _summary_parts(report: RunReport) -> list[str]:
         parts.append(f"{count(total.failed)} failed")
     if total.errors:
         parts.append(f"{count(total.errors)} without evidence")
+    parts.append(calls(total))
     parts.append(f"{token_amount(tokens(total), at_least='at least')} tokens")
     parts.append(_cost(total))
     if report.head.duration_s is not None:
         parts.append(duration(report.head.duration_s))
-    if total.cached:
-        parts.append(f"{count(total.cached)} {'answer' if total.cached == 1 else 'answers'} reused")
     return parts
 
 
@@ -223,11 +223,14 @@ def _cost(total: Summary) -> str:
     return cost
 
 
-def _run_line(report: RunReport) -> str:
+def _run_line(report: RunReport, width: int) -> str:
     head = report.head
-    name = f"Run {head.run_id}" + (f" ({head.label})" if head.label else "")
-    if head.status not in (RunStatus.COMPLETED, RunStatus.RUNNING):
-        name += f" {head.status}" + (f": {head.error}" if head.error else "")
+    name = f"Run {head.run_id}" + (f" ({head.label})" if head.label else "") + report.ended + "."
+    following = f"Next: {report.resume or _show_command(report)}"
+    # A command that is cut in two lines cannot be copied.
+    return name + (" " if len(name) + 1 + len(following) <= width else "\n") + following
+
+
+def _show_command(report: RunReport) -> str:
     first = next(iter((*report.failures, *report.errors)), None)
-    command = ["llmctl", "show", head.run_id] + ([one_line(first.case_id, 60)] if first else [])
-    return f"{name}. Next: {shlex.join(command)}"
+    return shlex.join(["llmctl", "show", report.head.run_id] + ([one_line(first.case_id, 60)] if first else []))

@@ -13,7 +13,8 @@ from llmctl.project.loader import LoadedProject
 from llmctl.project.models import Bank, Config
 from llmctl.project.sources import WorkingTree
 from llmctl.project.stand_in import stand_in_config
-from llmctl.providers import routes
+from llmctl.providers.app import app_problems
+from llmctl.providers.environment import ignored_variables
 from llmctl.providers.local.grammar import unenforced_keywords
 from llmctl.runs.case_watch import CaseWatch
 from llmctl.runs.plan import PlanBuilder
@@ -58,6 +59,7 @@ def _check(config: Config, environ: Mapping[str, str], problems: Sequence[Proble
     builder = PlanBuilder(config, Selection(), [*problems, *loaded.problems])
     for prompt in loaded.prompts.values():
         builder.problems += templates.template_problems(prompt)
+        builder.problems += app_problems(prompt, config) if prompt.target else []
     cases: dict[str, int] = {}
     for bank in loaded.banks.values():
         run = _bank_run(bank, loaded, config)
@@ -75,9 +77,7 @@ def _check(config: Config, environ: Mapping[str, str], problems: Sequence[Proble
     )
     builder.problems += _unenforced(targets.found.values())
     reached = [target.route for target in targets.found.values()]
-    builder.problems += [
-        Problem(text, severity=Severity.WARNING) for text in routes.ignored_variables(reached, environ)
-    ]
+    builder.problems += [Problem(text, severity=Severity.WARNING) for text in ignored_variables(reached, environ)]
     return Checked(_in_order(builder.problems), tuple(loaded.prompts), cases)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-__all__ = ["Check", "Remark", "State", "worst"]
+__all__ = ["Check", "Remark", "State", "counted", "worst"]
 
 
 class State(StrEnum):
@@ -51,3 +51,8 @@ def worst(states: Iterable[State]) -> State:
     """The worst state; `OK` where there is none."""
     order = list(State)
     return max(states, key=order.index, default=State.OK)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 line`, `2,000 lines`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

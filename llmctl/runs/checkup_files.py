@@ -6,7 +6,7 @@ import shutil
 
 from llmctl.errors import StoreError
 from llmctl.runs.alive import is_alive
-from llmctl.runs.checkup import Check, Remark, State
+from llmctl.runs.checkup import Check, Remark, State, counted
 from llmctl.store.files import LeftOver, Permission, left_over, mend_permissions, prune, size_of
 from llmctl.store.layout import Layout
 from llmctl.store.locks import Lock, import_lock, lock_holder
@@ -76,7 +76,7 @@ def _count(found: list[LeftOver]) -> Check:
         hidden = len(found) - _SHOWN
         text = f"{hidden:,} more. " if hidden > 0 else ""
         remarks.append(Remark(State.NOTE, f"{text}Nothing needs them.", "Remove them with `llmctl doctor --prune`."))
-    summary = f"{len(found):,} items, {megabytes(size)}" if found else "nothing"
+    summary = f"{counted(len(found), 'item')}, {megabytes(size)}" if found else "nothing"
     return Check("left over", summary, tuple(remarks), _facts(found, removed=False))
 
 
@@ -89,7 +89,9 @@ def _pruned(layout: Layout, wait_s: float) -> Check:
     stuck = [one for one in found if one.error is not None]
     remarks = tuple(Remark(State.PROBLEM, f"{one.path} cannot be removed: {one.error}.") for one in stuck)
     gone = [one for one in found if one.error is None]
-    summary = f"{len(gone):,} items removed, {megabytes(sum(one.size_bytes for one in gone))}" if gone else "nothing"
+    summary = (
+        f"{counted(len(gone), 'item')} removed, {megabytes(sum(one.size_bytes for one in gone))}" if gone else "nothing"
+    )
     return Check("left over", summary, remarks, _facts(found, removed=True))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llmctl.runs.checkup import Check, Remark, State
+from llmctl.runs.checkup import Check, Remark, State, counted
 from llmctl.runs.journal_health import JournalHealth, line_ranges
 
 __all__ = ["check_journals"]
@@ -18,7 +18,7 @@ def check_journals(journals: Sequence[JournalHealth]) -> Check:
     if killed:
         remarks.append(_killed(killed))
     facts = {"journals": [_facts(journal) for journal in journals]}
-    return Check("journals", f"{len(journals):,} journals, {lines:,} lines", tuple(remarks), facts)
+    return Check("journals", f"{counted(len(journals), 'journal')}, {counted(lines, 'line')}", tuple(remarks), facts)
 
 
 def _remarks(journal: JournalHealth) -> list[Remark]:
@@ -31,7 +31,7 @@ def _remarks(journal: JournalHealth) -> list[Remark]:
         text = f"{run}: {line_ranges(journal.damaged)} cannot be read ({journal.reason})."
         found.append(Remark(State.PROBLEM, text, _what_remains(journal)))
     if journal.missing:
-        text = f"{run}: {journal.missing:,} lines that were written are no longer in the journal."
+        text = f"{run}: {counted(journal.missing, 'line')} missing that the journal once had."
         found.append(Remark(State.PROBLEM, text, "Put the journal back from a copy, if there is one."))
     if journal.unordered:
         text = f"{run}: {line_ranges(journal.unordered)} stand twice, or not where they were written."
@@ -55,10 +55,7 @@ def _killed(journals: Sequence[JournalHealth]) -> Remark:
     """Runs without an end that nobody writes: killed, or cut off by a power failure."""
     ids = ", ".join(journal.run_id for journal in journals[-3:])
     number = len(journals)
-    text = (
-        f"{number} {'run was' if number == 1 else 'runs were'} ended from outside before the end: "
-        f"{'..., ' if number > 3 else ''}{ids}."
-    )
+    text = f"{counted(number, 'run')} ended from outside before the end: {'..., ' if number > 3 else ''}{ids}."
     return Remark(State.NOTE, text, f"Go on with one: llmctl eval --resume {journals[-1].run_id}")
 
 

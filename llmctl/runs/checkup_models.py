@@ -11,6 +11,7 @@ from llmctl.errors import LlmctlError, ProjectError
 from llmctl.project.models import Config, ModelConfig
 from llmctl.providers import routes
 from llmctl.providers.embeddings_weights import locate
+from llmctl.providers.environment import missing_keys
 from llmctl.providers.routes import Route, TransportName
 from llmctl.runs.checkup import Check, Remark, State
 
@@ -46,7 +47,7 @@ def _model(model: ModelConfig, environ: Mapping[str, str]) -> tuple[Remark | Non
     except LlmctlError as error:
         remark = Remark(State.NOTE, f"{model.name}: {_sentence(error)}", error.hint)
         return remark, {"name": model.name, "model": model.model, "ready": False, "keys": {}}
-    missing = routes.missing_keys([route], environ)
+    missing = missing_keys([route], environ)
     fact = {"name": model.name, "model": model.model, "ready": not missing, "keys": _keys(route, environ)}
     if missing:
         return Remark(State.NOTE, missing[0].message, "Set it in the environment, or give --env-file FILE."), fact

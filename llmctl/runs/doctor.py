@@ -11,7 +11,7 @@ from pathlib import Path
 
 from llmctl.errors import StoreError
 from llmctl.runs import importer
-from llmctl.runs.checkup import Check, Remark, State
+from llmctl.runs.checkup import Check, Remark, State, counted
 from llmctl.runs.checkup_files import check_disk, check_left_over, check_locks, check_permissions
 from llmctl.runs.checkup_journals import check_journals
 from llmctl.runs.importer import ImportSummary, import_journals
@@ -92,7 +92,12 @@ class _Index:
             "storage_version": self.scan.storage,
         }
         same = "" if any(remark.state is State.PROBLEM for remark in self.remarks) else ", as in the journals"
-        return Check("index", f"{len(self.scan.reached):,} runs, {rows:,} rows{same}", tuple(self.remarks), facts)
+        return Check(
+            "index",
+            f"{counted(len(self.scan.reached), 'run')}, {counted(rows, 'row')}{same}",
+            tuple(self.remarks),
+            facts,
+        )
 
     def _scan(self) -> None:
         if not self.layout.database.exists():
@@ -105,7 +110,7 @@ class _Index:
 
     def _mend(self, different: Sequence[str]) -> list[JournalHealth]:
         """The index holds other rows than the journals: build it anew, and compare again."""
-        runs = f"{len(different)} {'run' if len(different) == 1 else 'runs'} ({', '.join(different[:3])}"
+        runs = f"{counted(len(different), 'run')} ({', '.join(different[:3])}"
         self._rebuild(f"it did not hold what the journals hold of {runs}{', ...' if len(different) > 3 else ''})")
         try:
             self._scan()
@@ -164,7 +169,7 @@ class _Index:
         """Runs that only the index knows: their journals were removed."""
         orphans = sorted(scan.reached.keys() - {journal.run_id for journal in journals})
         if orphans:
-            text = f"The index holds {len(orphans)} runs whose journals are gone: {', '.join(orphans[:3])}"
+            text = f"The index holds {counted(len(orphans), 'run')} without a journal: {', '.join(orphans[:3])}"
             more = ", ..." if len(orphans) > 3 else ""
             hint = "They can be read; they are lost when the index is built anew. Put the journals back if you can."
             self.remarks.append(Remark(State.NOTE, f"{text}{more}.", hint))

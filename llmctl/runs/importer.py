@@ -202,7 +202,14 @@ def _is_current(layout: Layout) -> bool:
 
 def _written_ns(layout: Layout) -> int:
     """When the database was last written: a journal that is younger cannot be in it."""
-    return max(path.stat().st_mtime_ns for path in (layout.database, layout.wal) if path.exists())
+    return max(_changed_ns(path) for path in (layout.database, layout.wal))
+
+
+def _changed_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:  # the log goes when another process closes the database
+        return 0
 
 
 @contextmanager
@@ -229,9 +236,11 @@ def _turn(layout: Layout, wait_s: float, *, may_rebuild: bool) -> tuple[ImportSu
     done, more = ImportSummary(), True
     try:
         with open_database(layout, read_only=False, wait_s=wait_s) as con:
-            while more and time.monotonic() < until:
+            while more:
                 batch = _transaction(con, layout)
                 done, more = done + ImportSummary(batch.lines, batch.damage), batch.full
+                if time.monotonic() >= until:
+                    break
     except CorruptError:
         if not may_rebuild:
             raise

@@ -118,6 +118,8 @@ class Run:
         return counted
 
     def _status(self, stop: Stop) -> RunStatus:
+        if self.plan.done + self._done >= self.plan.event.planned:
+            return RunStatus.COMPLETED
         if stop.reason is not None:
             return RunStatus.STOPPED
         return RunStatus.INTERRUPTED if stop.requested else RunStatus.COMPLETED

@@ -11,6 +11,7 @@ from llmctl.project.shape_errors import nearest
 from llmctl.providers import routes
 from llmctl.providers.app import app_model, app_route
 from llmctl.providers.budget import price_problem
+from llmctl.providers.environment import missing_keys
 from llmctl.runs.reading import BankRun, PromptVersion
 from llmctl.runs.spool import UnitSpool
 from llmctl.runs.target import Target
@@ -105,7 +106,7 @@ class TargetFinder:
 
 def require_keys(targets: Sequence[Target], environ: Mapping[str, str]) -> None:
     """Raise CredentialError for every key that the environment does not hold, with the file that asks for it."""
-    missing = routes.missing_keys([target.route for target in targets], environ)
+    missing = missing_keys([target.route for target in targets], environ)
     if missing:
         raise CredentialError(
             "\n".join(key.message for key in missing), hint="Set it in the environment, or give --env-file FILE."

@@ -226,7 +226,10 @@ def _says(error: Error, phrases: tuple[str, ...]) -> bool:
 
 
 def _first_line(error: Error) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    """Its first line, and the one that names the cause outside of DuckDB where that is another."""
+    lines = [line.strip(" .") for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    causes = [line for line in lines[1:] if any(phrase in line.lower() for phrase in _SURROUNDINGS)]
+    return ". ".join(lines[:1] + causes[:1])
 
 
 def _refused(error: Error, path: Path) -> StoreError:

@@ -60,7 +60,7 @@ def test_the_commands_of_the_readme(readme_project: Path, llmctl: Invoke) -> Non
 def test_the_files_of_the_pages_are_sound(tmp_path: Path, llmctl: Invoke) -> None:
     [config] = [block for block in blocks("docs/configuration.md", "toml") if "[project]" in block]
     write(tmp_path, "llmctl.toml", config)
-    prompt, history = blocks("docs/prompts.md", "yaml")
+    prompt, history, *_ = blocks("docs/prompts.md", "yaml")
     write(tmp_path, "prompts/triage.yaml", prompt)
     write(
         tmp_path,

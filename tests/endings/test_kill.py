@@ -1,24 +1,21 @@
-"""SIGKILL in the middle of `eval`: no case that was shown as done is lost, and the store works after it.
-
-`LLMCTL_ROUNDS` sets the number of rounds (20 without it).
-"""
+"""SIGKILL in the middle of `eval`: no case that was shown as done is lost, and the store is sound after it."""
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 from pathlib import Path
 
 import pytest
 
+from llmctl.runs.checkup import State, worst
+from llmctl.runs.doctor import examine
 from llmctl.runs.history import History
-from llmctl.runs.journal import JournalLine, read_journal
-from llmctl.runs.records import ResultEvent
 from tests.cli.conftest import write
+from tests.crash.invariants import check_journals, check_store, unit_of, units_in
+from tests.crash.rounds import rounds
 from tests.endings.terminal import eval_in_terminal
 
-ROUNDS = int(os.environ.get("LLMCTL_ROUNDS", "20"))
 CASES = 400
 
 
@@ -33,7 +30,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("number", range(ROUNDS))
+@pytest.mark.parametrize("number", range(rounds(20)))
 def test_no_case_that_was_shown_as_done_is_lost(project: Path, number: int) -> None:
     chance = random.Random(number)
     target = chance.randrange(0, CASES)
@@ -50,14 +47,14 @@ def test_no_case_that_was_shown_as_done_is_lost(project: Path, number: int) -> N
     if not latest:
         assert shown == 0
         return
-    journal = project / ".llmctl" / "runs" / f"{latest[0].run_id}.jsonl"
-    written = [
-        (line.event.bank, line.event.case_id)
-        for line in read_journal(journal)
-        if isinstance(line, JournalLine) and isinstance(line.event, ResultEvent)
-    ]
-    stored = [(result.bank, result.case_id) for result in history.results(latest[0].run_id)]
+    check_journals(project / ".llmctl")
+    written = units_in(project / ".llmctl" / "runs" / f"{latest[0].run_id}.jsonl")
+    stored = [unit_of(result) for result in history.results(latest[0].run_id)]
     assert sorted(stored) == sorted(written)
-    assert len(set(stored)) == len(stored)
     if latest[0].status == "killed":
         assert len(stored) >= shown
+
+
+def test_after_all_of_it_the_store_is_sound(project: Path) -> None:
+    check_store(project / ".llmctl")
+    assert worst(check.state for check in examine(project / ".llmctl")) is not State.PROBLEM

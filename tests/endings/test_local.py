@@ -1,12 +1,8 @@
-"""`eval` on the local model, ended by itself, by Ctrl-C and by SIGKILL: no hang, no orphan, no socket left behind.
-
-`LLMCTL_ROUNDS` sets the number of rounds (6 without it).
-"""
+"""`eval` on the local model, ended by itself, by Ctrl-C and by SIGKILL: no hang, no orphan, no socket left behind."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import signal
 import subprocess
@@ -18,9 +14,9 @@ import pytest
 from llmctl.errors import ModelError
 from llmctl.providers.local import weights
 from tests.cli.conftest import write
+from tests.crash.rounds import rounds
 from tests.endings.terminal import eval_in_terminal
 
-ROUNDS = int(os.environ.get("LLMCTL_ROUNDS", "6"))
 WAYS = (None, signal.SIGINT, signal.SIGKILL)
 
 
@@ -45,7 +41,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("number", range(ROUNDS))
+@pytest.mark.parametrize("number", range(rounds(6)))
 def test_nothing_is_left_behind(project: Path, tmp_path: Path, number: int) -> None:
     way = WAYS[number % len(WAYS)]
     chance = random.Random(number)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import io
+import itertools
 import json
 import tracemalloc
 from collections import deque
@@ -68,18 +70,21 @@ def include(files: Files, name: str, data: bytes, more: str = "", head: str = HE
     return bank
 
 
-def peak_bytes(bank: Bank) -> int:
-    """What reading all cases takes at most."""
-    problems: list[Problem] = []
+def kept_bytes(bank: Bank, count: int) -> int:
+    """What is in memory when the last case has just been read."""
     tracemalloc.start()
     try:
-        count = sum(1 for _ in bank.read_cases(problems))
-        peak = tracemalloc.get_traced_memory()[1]
+        problems: list[Problem] = []
+        cases = bank.read_cases(problems)
+        deque(itertools.islice(cases, count - 1), maxlen=0)
+        last = next(cases)
+        gc.collect()
+        kept = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
-    assert count > 0
-    assert problems == []
-    return peak
+    assert last.id == f"case-{count - 1}"
+    assert (list(cases), problems) == ([], [])
+    return kept
 
 
 @pytest.mark.parametrize(
@@ -96,17 +101,17 @@ def test_memory_hardly_grows_with_the_number_of_cases(
     files: Files, monkeypatch: pytest.MonkeyPatch, name: str, make: Callable[[int], bytes], more: str
 ) -> None:
     monkeypatch.chdir(files.root)
-    peak_bytes(include(files, name, make(10), more))  # what is imported and compiled once
-    few = peak_bytes(include(files, name, make(1_000), more))
-    many = peak_bytes(include(files, name, make(6_000), more))
-    assert (many - few) / 5_000 < 200
+    kept_bytes(include(files, name, make(10), more), 10)  # what is imported and compiled once
+    few = kept_bytes(include(files, name, make(500), more), 500)
+    many = kept_bytes(include(files, name, make(3_000), more), 3_000)
+    assert (many - few) / 2_500 < 200
 
 
 def test_a_workbook_is_read_row_by_row(files: Files) -> None:
-    peak_bytes(include(files, "t.xlsx", xlsx(10)))
-    few = peak_bytes(include(files, "t.xlsx", xlsx(200)))
-    many = peak_bytes(include(files, "t.xlsx", xlsx(1_200)))
-    assert (many - few) / 1_000 < 400
+    kept_bytes(include(files, "t.xlsx", xlsx(10)), 10)
+    few = kept_bytes(include(files, "t.xlsx", xlsx(100)), 100)
+    many = kept_bytes(include(files, "t.xlsx", xlsx(900)), 900)
+    assert (many - few) / 800 < 300
 
 
 def test_reading_again_gives_the_same_cases(files: Files) -> None:

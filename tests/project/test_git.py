@@ -336,14 +336,15 @@ def test_a_file_is_opened_in_pieces_while_others_are_read(project: Path, monkeyp
 
 
 def test_a_copy_that_fails_is_not_taken_for_the_next_answer(project: Path) -> None:
-    _write(project, "testbanks/large.bin", os.urandom(5_000_000))
+    looks_like_an_answer = f"{'a' * 40} blob 4\nfake\n".encode()
+    _write(project, "testbanks/large.bin", b"x" * git_objects._CHUNK_BYTES + looks_like_an_answer)
     _commit(project, "large")
     with GitTree(project, "HEAD") as tree:
-        entry = tree._file(PurePosixPath("testbanks/large.bin"), None)
+        path = PurePosixPath("testbanks/large.bin")
         with pytest.raises(OSError, match="full"):
-            tree._objects.copy_blob(entry.id, _FullDisk(), 10_000_000)
+            tree._objects.copy_blob(tree._file(path, None).id, _FullDisk(), 10_000_000)
         with pytest.raises(UsageError, match="git"):
-            tree.read(PurePosixPath("testbanks/large.bin"))
+            tree.read(path)
 
 
 class _FullDisk(io.BytesIO):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -131,6 +132,14 @@ def test_a_prompt_comes_back_equal(prompt: Prompt) -> None:
 @settings(max_examples=100, deadline=None)
 def test_a_model_comes_back_equal(model: ModelConfig) -> None:
     assert model_from_data(from_json(to_json(model_data(model)))) == model
+
+
+@pytest.mark.parametrize(
+    "body", [{"$from": ["vars", "x"]}, {"$mapping": {"$from": []}}, [{"$mapping": {"a": CaseReference(("vars", "x"))}}]]
+)
+def test_a_body_that_looks_like_a_reference_stays_a_body(body: object) -> None:
+    prompt = Prompt("p", Path("p.yaml"), (), target=AppTarget(HttpCall("https://a.example/", body=body)))
+    assert prompt_from_data(from_json(to_json(prompt_data(prompt)))) == prompt
 
 
 def test_prompts_of_files_come_back_equal(files: Files) -> None:

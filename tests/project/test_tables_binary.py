@@ -190,6 +190,16 @@ def test_reading_a_workbook_changes_no_setting_of_the_process() -> None:
     rows.close()
 
 
+def test_a_date_that_cannot_be_is_a_mistake_in_its_cell() -> None:
+    data = _xlsx(["id", "day"], ["a", datetime(2024, 1, 2)])
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        sheet = archive.read(SHEET)
+    stored = sheet.replace(b"<v>45293</v>", b"<v>99999999999</v>")
+    assert stored != sheet
+    table = _read_xlsx(_repacked(data, {SHEET: stored}))
+    assert table.said == ["t.xlsx (row 2, column day): The cell holds the error #VALUE!."]
+
+
 def test_xlsx_mistakes_have_row_and_column() -> None:
     data = _xlsx(["id", "queue"], ["a", "#N/A"], [], ["=1+1", "b"], ["c", "d", "e"], ["f", "g"], A9="", D12=None)
     table = _read_xlsx(data)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmctl.canonical import WrittenFloat, WrittenInt, written
+from llmctl.project.tables import records
 from tests.project.whole_table import WholeTable, whole_table
 
 
@@ -112,6 +113,7 @@ def test_json_lists_and_their_lines(text: str) -> None:
         ('[{"a": 1}\n{"a": 2}]', "t.json:2:1: This is not valid JSON: expecting ',' delimiter."),
         ('[{"a": 1},\n', "t.json:2:1: The JSON is cut off here."),
         ("", "t.json:1:1: The JSON is cut off here."),
+        ('{"a": [{"b": 1}]} x', "t.json:1:19: This is not valid JSON: extra data."),
         ("[] x", "t.json:1:4: This is not valid JSON: extra data."),
         ("nonsense", "t.json:1:1: This is not valid JSON: expecting value."),
         ("{1: []}", "t.json:1:2: This is not valid JSON: expecting property name enclosed in double quotes."),
@@ -151,6 +153,23 @@ def test_yaml_mistakes_are_placed(text: str, line: int | None, part: str) -> Non
     assert part in problem.message
     assert problem.place is not None
     assert line in (None, problem.place.line)
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.json", "t.yaml"])
+def test_rows_beyond_the_limit_are_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(records, "MAX_ROWS", 3)
+    lines = {
+        "t.csv": "n\n1\n2\n3\n",
+        "t.jsonl": '{"n": 1}\n' * 3,
+        "t.json": '[{"n": 1},{"n": 1},{"n": 1}',
+        "t.yaml": "- n: 1\n" * 3,
+    }[name]
+    more = {"t.csv": "4\n", "t.jsonl": '{"n": 1}', "t.json": ',{"n": 1}', "t.yaml": "- n: 1\n"}[name]
+    end = "]" if name == "t.json" else ""
+    assert _read(lines + end, name).said == []
+    table = _read(lines + more + end, name)
+    assert len(table.rows) == 3
+    assert table.said == [f"{name}: The table has more than 3 rows."]
 
 
 def test_an_unknown_ending_is_refused() -> None:

@@ -123,9 +123,9 @@ async def test_failures_are_counted_after_their_attempts(server: OpenAIServer, w
     assert len(server.seen) == 30
 
 
-async def test_what_is_in_flight_ends_and_retries_stop(server: OpenAIServer) -> None:
-    """Three calls: one holds on and answers, one waits for its retry, one finds the key wrong."""
-    holding, retrying = asyncio.Event(), asyncio.Event()
+async def test_retries_in_progress_stop(server: OpenAIServer) -> None:
+    """One call waits for its retry when another finds the key wrong; a third model goes on."""
+    retrying = asyncio.Event()
 
     async def sleep(seconds: float) -> None:
         retrying.set()
@@ -133,17 +133,16 @@ async def test_what_is_in_flight_ends_and_retries_stop(server: OpenAIServer) -> 
 
     server.script("m", Reply(status=500, payload={"error": {"message": "Oops."}}), Reply(status=401, payload={}))
     config = ModelConfig("m", "openai/m", api_base=server.url)
-    slow = ModelConfig("slow", "fake/echo", options={"latency_ms": 50})
+    other = ModelConfig("other", "fake/echo")
     async with Gateway(GatewaySettings(), {}, clock=Clock(sleep=sleep)) as gateway:
         first = asyncio.create_task(gateway.ask(resolve(config), chat(config)))
         await asyncio.wait_for(retrying.wait(), 10)
         second = await gateway.ask(resolve(config), chat(config))
         retried = await asyncio.wait_for(first, 10)
-        assert (await gateway.ask(resolve(slow), chat(slow))).outcome is Outcome.ANSWERED
+        assert (await gateway.ask(resolve(other), chat(other))).outcome is Outcome.ANSWERED
     assert (second.status, retried.status) == (401, 500)
     assert (len(retried.attempts), len(server.seen)) == (1, 2)
     assert retried.error is not None and retried.error.startswith("HTTP 500: Oops. Not asked again: The model")
-    del holding
 
 
 async def test_those_who_wait_for_their_turn_are_told(server: OpenAIServer) -> None:
@@ -155,3 +154,31 @@ async def test_those_who_wait_for_their_turn_are_told(server: OpenAIServer) -> N
         )
     assert sorted(call.outcome for call in calls) == [Outcome.PROVIDER_ERROR] + [Outcome.SKIPPED] * 19
     assert len(server.seen) == 1
+
+
+async def test_they_are_told_even_behind_another_model_that_goes_on(server: OpenAIServer) -> None:
+    """Two names of one model share its limit; only one of them fails."""
+    server.script("m", Reply(status=401, payload={"error": {"message": "Wrong key."}}), Reply("fine"))
+    config = ModelConfig("a", "openai/m", api_base=server.url, requests_per_minute=1)
+    other = ModelConfig("b", "openai/m", api_base=server.url)
+    async with Gateway(GatewaySettings(), {}) as gateway:
+        first = asyncio.create_task(gateway.ask(resolve(config), chat(config)))
+        waiting = asyncio.create_task(gateway.ask(resolve(other), chat(other)))
+        last = asyncio.create_task(gateway.ask(resolve(config), chat(config)))
+        assert (await asyncio.wait_for(first, 10)).status == 401
+        assert (await asyncio.wait_for(last, 10)).outcome is Outcome.SKIPPED
+        assert not waiting.done()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_what_is_in_flight_ends_normally(server: OpenAIServer) -> None:
+    server.script("m", Reply("one two", fault="hold"), Reply(status=401, payload={"error": {"message": "Wrong key."}}))
+    config = ModelConfig("m", "openai/m", api_base=server.url)
+    shown = asyncio.Event()
+    async with Gateway(GatewaySettings(timeout_s=0.5), {}) as gateway:
+        held = asyncio.create_task(gateway.ask(resolve(config), chat(config), on_delta=lambda _: shown.set()))
+        await asyncio.wait_for(shown.wait(), 10)
+        assert (await gateway.ask(resolve(config), chat(config))).status == 401
+        assert list(gateway.open_circuits) == ["m"]
+        assert (await held).outcome is Outcome.TIMEOUT  # its own deadline ended it, not the circuit

@@ -5,13 +5,14 @@ import json
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
 from llmctl.outcome import Outcome
 from llmctl.project.models import ModelConfig, Price
 from llmctl.providers import wire
-from llmctl.providers.gateway import Gateway, GatewaySettings
+from llmctl.providers.gateway import Clock, Gateway, GatewaySettings
 from llmctl.providers.records import Attempt
 from llmctl.providers.requests import call_key
 from llmctl.providers.routes import resolve
@@ -105,6 +106,58 @@ async def test_the_deadline_holds_for_the_whole_attempt(server: OpenAIServer, fa
     assert call.error is not None and call.error.startswith("No complete answer within 0.15 s")
     # What had come is kept.
     assert ("bytes had come" in call.error) == (fault == "drip") == bool(call.attempts[-1].response_body)
+
+
+async def test_a_call_ends_within_its_total_deadline(server: OpenAIServer) -> None:
+    server.script("m", Reply(fault="hang"))
+    config = model(server, "m")
+    async with Gateway(
+        GatewaySettings(timeout_s=0.3, total_timeout_s=0.7), {}, clock=Clock(jitter=lambda: 0.0)
+    ) as gateway:
+        began = time.monotonic()
+        call = await gateway.ask(resolve(config), chat(config))
+        took = time.monotonic() - began
+    # 0.3 s, a wait of 0.25 s, and what is left for the second attempt.
+    assert (call.outcome, len(call.attempts)) == (Outcome.TIMEOUT, 2)
+    assert call.attempts[1].latency_ms < 200 < call.attempts[0].latency_ms
+    assert took < 1.0
+
+
+async def test_a_wait_beyond_the_total_deadline_ends_the_call_at_once(server: OpenAIServer, waits: Waits) -> None:
+    limit = {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}
+    server.script("m", Reply(status=429, payload=limit, headers={"Retry-After": "3600"}))
+    call = await ask(model(server, "m"), waits=waits)
+    assert (call.outcome, len(call.attempts), waits.seconds) == (Outcome.PROVIDER_ERROR, 1, [])
+    assert call.error == (
+        "HTTP 429: slow down. The next attempt would have to wait 3600 s, and of this call's 90 s 90 s are left."
+    )
+
+
+async def test_the_key_of_a_caller_is_taken(server: OpenAIServer) -> None:
+    config = model(server)
+    async with Gateway(GatewaySettings(), {}) as gateway:
+        assert (await gateway.ask(resolve(config), chat(config), key="made before")).key == "made before"
+
+
+async def test_a_connection_that_the_server_closed_is_replaced_at_once(waits: Waits) -> None:
+    """A kept-alive connection that the server closes when it is used again, without a word."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0]))
+        body = b'{"choices":[{"message":{"content":"fine"},"finish_reason":"stop"}]}'
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        await reader.read(1)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        config = ModelConfig("m", "openai/x", api_base=url)
+        async with Gateway(GatewaySettings(max_attempts=1), {}, clock=waits.clock) as gateway:
+            calls = [await gateway.ask(resolve(config), chat(config)) for _ in range(2)]
+    assert [call.outcome for call in calls] == [Outcome.ANSWERED] * 2
+    assert [len(call.attempts) for call in calls] == [1, 2]
+    assert (calls[1].attempts[0].outcome, waits.seconds) == (Outcome.PROVIDER_ERROR, [])
 
 
 async def test_a_connection_that_is_reset(server: OpenAIServer, waits: Waits) -> None:

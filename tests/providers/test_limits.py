@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -12,6 +12,7 @@ from llmctl.outcome import Outcome
 from llmctl.project.models import ModelConfig
 from llmctl.providers.gateway import Gateway, GatewaySettings
 from llmctl.providers.limits import Limits
+from llmctl.providers.ratelimit_headers import Allowance, read_allowance
 from llmctl.providers.records import Call
 from llmctl.providers.routes import resolve
 from tests.providers.conftest import chat
@@ -31,6 +32,8 @@ class Provider:
     """What call n takes; None: requests are counted."""
     hints: bool = False
     status: int = 429
+    tells: Callable[[float], Allowance] | None = None
+    """What is left at a time, as its headers say."""
     sent_at: list[float] = field(default_factory=list)
     refused_at: list[float] = field(default_factory=list)
     at_once: int = 0
@@ -46,6 +49,7 @@ class Provider:
             self.sent_at.append(now)
             amount = self.tokens(n) if self.tokens else 1
             if self.counter.admit(now, amount):
+                left = self.tells(now) if self.tells else None
                 break
             self.refused_at.append(now)
             await asyncio.sleep(0.05)
@@ -56,7 +60,7 @@ class Provider:
         self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(self.latency_s)
         self.at_once -= 1
-        limits.leave(ticket, amount if self.tokens else None)
+        limits.leave(ticket, amount if self.tokens else None, left=left)
 
     async def run(self, limits: Limits, calls: int, workers: int, reserve: int = 0) -> None:
         """So many calls by so many workers."""
@@ -127,11 +131,60 @@ def test_an_unknown_limit_is_learned(
     assert provider.per_second >= 0.6 * allowed / window_s
 
 
-def test_everybody_waits_when_one_is_told_to() -> None:
-    provider = Provider(FixedWindow(40, 60.0), hints=True)
+def test_headers_that_say_what_is_left_spare_refusals() -> None:
+    bucket = TokenBucket(200, 60.0)
+
+    def tells(now: float) -> Allowance:
+        remaining = float(int(bucket.level))
+        reset_s = (bucket.size - bucket.level) * bucket.window_s / bucket.size
+        return Allowance(remaining, (bucket.size - remaining) / reset_s)
+
+    told, untold = Provider(bucket, tells=tells), Provider(TokenBucket(200, 60.0))
+
+    def scene(provider: Provider) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            await provider.run(Limits(64, virtual_clock()), 600, 64)
+
+        return run
+
+    run_virtual(scene(told))
+    run_virtual(scene(untold))
+    assert len(told.refused_at) <= 4
+    assert len(untold.refused_at) >= 12
+    assert told.per_second >= 200 / 60 * 0.9
+
+
+@pytest.mark.parametrize(
+    ("limit", "remaining", "reset", "allowance"),
+    [
+        ("60", "59", "1s", Allowance(59, 1.0)),
+        ("14400", "14370", "2m59.56s", Allowance(14370, 30 / 179.56)),
+        ("100", "0", "120ms", Allowance(0, 100 / 0.12)),
+        ("100", "40", "1h1m", Allowance(40, 60 / 3660)),
+        ("100", "40", "30", Allowance(40, 2.0)),
+        ("100", "100", "0s", Allowance(100)),
+        (None, "7", None, Allowance(7)),
+        ("100", "7", "soon", Allowance(7)),
+        ("100", "-1", "1s", None),
+        ("100", "many", "1s", None),
+        ("100", None, "1s", None),
+    ],
+)
+def test_ratelimit_headers(limit: str | None, remaining: str | None, reset: str | None, allowance: object) -> None:
+    named = {"limit": limit, "remaining": remaining, "reset": reset}
+    headers = {f"x-ratelimit-{name}-requests": text for name, text in named.items() if text is not None}
+    assert read_allowance(headers) == allowance
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("per_minute", [None, 100_000])
+def test_everybody_waits_when_one_is_told_to(status: int, per_minute: int | None) -> None:
+    provider = Provider(FixedWindow(40, 60.0), hints=True, status=status)
 
     async def scene() -> None:
-        await provider.run(Limits(64, virtual_clock()), 60, 64)
+        limits = Limits(64, virtual_clock())
+        limits.configure(per_minute, None)
+        await provider.run(limits, 60, 64)
 
     run_virtual(scene)
     first = provider.refused_at[0]
@@ -199,9 +252,9 @@ def test_who_gives_up_or_is_cancelled_holds_up_nobody() -> None:
         closed = False
         first = await limits.enter()
         assert first is not None
-        giving_up = asyncio.create_task(limits.enter(given_up=lambda: closed))
         cancelled = asyncio.create_task(limits.enter())
         patient = asyncio.create_task(limits.enter())
+        giving_up = asyncio.create_task(limits.enter(given_up=lambda: closed))
         await asyncio.sleep(1)
         cancelled.cancel()
         closed = True
@@ -250,3 +303,64 @@ async def test_the_gateway_keeps_a_limit_in_real_time(counter: Callable[[float, 
     assert server.served.per_second <= 1.02 * 200
     # Waiting for the limit is in no call's latency: 32 workers wait 160 ms for their turn.
     assert sorted(call.latency_ms for call in calls)[125] < 120
+
+
+@dataclass
+class BusyProcess:
+    """A process that needs some time of its only thread for each answer, before a provider that takes its own."""
+
+    latency_s: float
+    work_s: float = 0.0005
+    lags: list[float] = field(default_factory=list)
+    took_s: float = 0.0
+
+    async def run(self, limits: Limits, calls: int, workers: int, *, measured: bool) -> None:
+        loop, thread, numbers = asyncio.get_running_loop(), asyncio.Lock(), iter(range(calls))
+
+        async def work() -> None:
+            for _ in numbers:
+                ticket = await limits.enter()
+                assert ticket is not None
+                await asyncio.sleep(self.latency_s)
+                came_at = loop.time()
+                async with thread:
+                    lag_s = loop.time() - came_at
+                    self.lags.append(lag_s)
+                    await asyncio.sleep(self.work_s)
+                limits.leave(ticket, None, lag_s if measured else None)
+
+        await asyncio.gather(*(work() for _ in range(workers)))
+        self.took_s = loop.time()
+
+
+@pytest.mark.parametrize("latency_s", [0.0005, 0.05, 0.5])
+@pytest.mark.parametrize("work_s", [0.0005, 0.007])
+def test_a_busy_process_has_fewer_calls_in_flight_at_the_same_rate(latency_s: float, work_s: float) -> None:
+    with_it, without = BusyProcess(latency_s, work_s), BusyProcess(latency_s, work_s)
+
+    def scene(process: BusyProcess, measured: bool) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            await process.run(Limits(256, virtual_clock()), 6000, 256, measured=measured)
+
+        return run
+
+    run_virtual(scene(with_it, True))
+    run_virtual(scene(without, False))
+    assert with_it.took_s <= 1.05 * without.took_s
+    # In the second half all is settled: a few milliseconds, or a few calls where one takes long.
+    lags = sorted(with_it.lags[3000:])
+    assert lags[1500] <= max(0.006, 5 * work_s)
+    if latency_s < 256 * work_s / 2:
+        assert lags[1500] < sorted(without.lags[3000:])[1500] / 4
+
+
+def test_places_come_back_when_the_process_is_free_again() -> None:
+    async def scene() -> tuple[int, int]:
+        limits = Limits(256, virtual_clock())
+        await BusyProcess(0.005, 0.002).run(limits, 3000, 256, measured=True)
+        busy = limits.places
+        await BusyProcess(0.05, 0.00001).run(limits, 20_000, 256, measured=True)
+        return busy, limits.places
+
+    busy, free = run_virtual(scene)
+    assert (busy < 32, free) == (True, 256)

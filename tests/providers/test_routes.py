@@ -6,9 +6,10 @@ import pytest
 
 from llmctl.errors import Place, ProjectError, UsageError
 from llmctl.project.models import ModelConfig, Price
+from llmctl.providers.environment import ignored_variables, missing_keys
 from llmctl.providers.prices import FREE, cost_usd
 from llmctl.providers.records import Usage
-from llmctl.providers.routes import TransportName, ignored_variables, missing_keys, resolve
+from llmctl.providers.routes import TransportName, resolve
 
 
 def model(text: str, **more: object) -> ModelConfig:

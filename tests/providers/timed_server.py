@@ -10,9 +10,7 @@ import sys
 import time
 
 CONTENT = b'{"choices":[{"index":0,"message":{"role":"assistant","content":"fine"},"finish_reason":"stop"}]}'
-ANSWER = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nx-ratelimit-took-ms: %.3f\r\nContent-Length: %d\r\n\r\n%b"
-)
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nx-ratelimit-took-ms: %.3f\r\nContent-Length: %d\r\n\r\n"
 
 
 class Connection(asyncio.Protocol):

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import stat
+import tracemalloc
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +17,7 @@ import pytest
 
 from llmctl.errors import UnfinishedError, UsageError
 from llmctl.outcome import Outcome
-from llmctl.report.documents import json_text, report_json
+from llmctl.report.documents import json_text, report_json, report_text
 from llmctl.report.files import ENDINGS, check_output, write_report
 from llmctl.report.markdown_file import code, fenced
 from llmctl.runs.records import MetricScore, ResultEvent, RunStatus
@@ -170,11 +171,57 @@ MARKDOWN = """\
 
 Coverage 80.0 %: of 5 planned results, 1 have no evidence and 0 were not made.
 
-Tokens: at least 200. Cost: at least $0.0030, spent in this run at least $0.0020. Time: 14.2 s. 1 answers were reused.
+4 calls sent, 1 answer reused. Tokens: at least 200. Cost: at least $0.0030, spent in this run at least $0.0020. Time: \
+14.2 s.
 
 | bank | prompt | model | passed | pass rate [95 %] | coverage | p50 | p95 | tokens | cost |
 | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 """
+
+
+def test_markdown_says_why_a_run_stopped_and_how_it_goes_on(tmp_path: Path) -> None:
+    reason = "the `budget` of @you is used up"
+    text = written(tmp_path / "report.md", RESULTS, planned=9, status=RunStatus.STOPPED, error=reason)
+    said = "Status: stopped, ``the `budget` of @you is used up``. Next: `llmctl eval --resume 0k3jd92ma1x7z`."
+    assert f"\n\n{said}\n\n" in text
+    assert said in written(tmp_path / "empty.md", [], planned=9, status=RunStatus.STOPPED, error=reason)
+    assert "Status" not in written(tmp_path / "whole.md", RESULTS)
+
+
+def test_json_says_what_is_missing_and_how_it_goes_on(tmp_path: Path) -> None:
+    stopped = json.loads(written(tmp_path / "a.json", RESULTS, planned=9, status=RunStatus.STOPPED, error="budget"))
+    assert (stopped["missing"], stopped["resume"]) == (4, "llmctl eval --resume 0k3jd92ma1x7z")
+    assert stopped["run"]["error"] == "budget"
+    whole = json.loads(written(tmp_path / "b.json", RESULTS))
+    assert (whole["missing"], whole["resume"]) == (0, None)
+    assert (whole["total"]["sent"], whole["total"]["cached"]) == (4, 1)
+
+
+@pytest.mark.parametrize("results", [[], RESULTS, [hostile_result(text) for text in HOSTILE]])
+def test_json_in_pieces_is_the_document_byte_by_byte(results: list[ResultEvent]) -> None:
+    report = report_of(results)
+    assert "".join(report_text(report, iter(results))) == json_text(report_json(report, results)) + "\n"
+    assert "".join(report_text(report, command="show")) == json_text(report_json(report, command="show")) + "\n"
+
+
+@pytest.mark.parametrize("ending", [*ENDINGS, "stdout"])
+def test_a_report_of_many_results_needs_no_more_memory(tmp_path: Path, ending: str) -> None:
+    template = failed("a", output="x" * 2_000)
+    report = report_of([template], planned=5_000)
+
+    def many() -> Iterator[ResultEvent]:
+        return (replace(template, case_id=f"case-{number}") for number in range(5_000))
+
+    tracemalloc.start()
+    if ending == "stdout":
+        size = sum(map(len, report_text(report, many())))
+    else:
+        write_report(tmp_path / f"report{ending}", report, many())
+        size = (tmp_path / f"report{ending}").stat().st_size
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert size > 10_000_000 or ending == ".md"  # a page with the first failures only
+    assert peak < 1_000_000
 
 
 def test_markdown_can_be_read_by_anybody(tmp_path: Path) -> None:

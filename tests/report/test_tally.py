@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import pytest
 
@@ -11,7 +12,7 @@ from llmctl.report.model import Amount, CaseFacts, RunHead, TargetKey, case_fact
 from llmctl.report.tally import Tally
 from llmctl.runs.history import RunState
 from llmctl.runs.records import CaseEvent, EndEvent, MetricScore, RunEvent, RunStatus
-from llmctl.stats.intervals import wilson
+from llmctl.stats.intervals import Interval, wilson
 from tests.report.samples import failed, head, report_of, result, run_summary, timed_out
 
 
@@ -115,6 +116,84 @@ def test_cases_of_a_group_are_one_cluster() -> None:
     assert grouped is not None
     assert plain is not None
     assert grouped.high - grouped.low > plain.high - plain.low
+
+
+def test_a_result_says_itself_which_cases_belong_together() -> None:
+    def interval(groups: str) -> Interval | None:
+        tally = Tally()
+        for number, (passed, group) in enumerate(zip("11001010", groups, strict=True)):
+            make = result if passed == "1" else failed
+            tally.add(make(str(number), case_number=number, group=None if group == " " else group))
+        return tally.report(head(8)).total.interval
+
+    assert interval(" " * 8) == interval("abcdefgh") == wilson(4, 8)
+    grouped, plain = interval("aabb    "), wilson(4, 8)
+    assert grouped is not None
+    assert plain is not None
+    assert grouped.high - grouped.low > plain.high - plain.low
+
+
+def test_a_group_is_of_one_bank() -> None:
+    tally = Tally()
+    tally.add(result("a", case_number=0, group="g"))
+    tally.add(failed("a", case_number=1, group="g", bank="other"))
+    assert tally.report(head(2)).total.interval == wilson(1, 2)
+
+
+@pytest.mark.parametrize("number", [-1, 2**61, 2**63 - 1])
+def test_a_number_that_no_case_can_have_counts_all_the_same(number: int) -> None:
+    tally = Tally()
+    for repeat in (1, 2):
+        tally.add(result("a", case_number=number, repeat=repeat))
+        tally.add(failed("b", case_number=number, repeat=repeat))
+    assert tally.report(head(4)).total.interval == wilson(0.5, 1.0)
+
+
+def test_a_result_says_itself_what_stands_first() -> None:
+    tally = Tally(kept=3)
+    for number, name in ((2, "c"), (1, "b"), (3, "d"), (0, "a")):
+        tally.add(failed(name, case_number=number, must_pass=name == "d"))
+    report = tally.report(head(4))
+    assert [one.case_id for one in report.failures] == ["d", "a", "b"]
+    assert report.must_pass == {("triage", "d")}
+
+
+def test_rows_are_sums_of_what_was_counted_once() -> None:
+    report = report_of(
+        [
+            result("a", tags=("x",), latency_ms=1.0),
+            failed("b", tags=("x", "y"), latency_ms=2.0),
+            result("c", model="large", tags=("y",), latency_ms=3.0, cached=True),
+            timed_out("d", model="large", tags=("y",)),
+        ]
+    )
+    rows = {row.tag: row.summary for row in report.tags}
+    assert (rows["x"].done, rows["x"].passed, rows["x"].interval) == (2, 1, wilson(1, 2))
+    assert (rows["y"].done, rows["y"].errors, rows["y"].cached, rows["y"].latency_p50_ms) == (3, 1, 1, 2.0)
+    assert report.total.done == sum(row.summary.done for row in report.targets) == 4
+    assert report.total.latency_p95_ms == 3.0
+    assert report.total.cost_usd == Amount(0.003, 1)
+
+
+def test_a_result_takes_a_few_bytes() -> None:
+    """Not the results themselves, and nothing by case: 16 bytes a result, and at most 60 while the report is made."""
+    tags = [("smoke", "billing"), ("billing",)]
+    results = [
+        (result if number % 10 else failed)(
+            f"{number:06}", case_number=number, latency_ms=number / 7, tags=tags[number % 2]
+        )
+        for number in range(20_000)
+    ]
+    tracemalloc.start()
+    tally = Tally()
+    for one in results:
+        tally.add(one)
+    held = tracemalloc.get_traced_memory()[0]
+    tally.report(head(20_000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert held / 20_000 < 20
+    assert peak / 20_000 < 70
 
 
 def test_a_group_is_not_taken_for_a_case_of_the_same_name() -> None:

@@ -56,8 +56,9 @@ No evidence: 2 (timeout 2)
 
 1 of 14 planned results were not made.
 8 of 11 passed: 72.7 % (95 % interval 43 to 91); coverage 78.6 %; 3 failed;
-2 without evidence; at least 550 tokens; cost at least $0.011; 14.2 s.
-Run 0k3jd92ma1x7z (first try). Next: llmctl show 0k3jd92ma1x7z parcel
+2 without evidence; 13 calls sent; at least 550 tokens; cost at least $0.011;
+14.2 s.
+Run 0k3jd92ma1x7z (first try). Next: llmctl eval --resume 0k3jd92ma1x7z
 """
 
 AT_140 = """\
@@ -85,9 +86,9 @@ No evidence: 2 (timeout 2)
     triage / slow, triage / slower
 
 1 of 14 planned results were not made.
-8 of 11 passed: 72.7 % (95 % interval 43 to 91); coverage 78.6 %; 3 failed; 2 without evidence; at least 550 tokens; cost at least $0.011;
-14.2 s.
-Run 0k3jd92ma1x7z (first try). Next: llmctl show 0k3jd92ma1x7z parcel
+8 of 11 passed: 72.7 % (95 % interval 43 to 91); coverage 78.6 %; 3 failed; 2 without evidence; 13 calls sent; at least 550 tokens;
+cost at least $0.011; 14.2 s.
+Run 0k3jd92ma1x7z (first try). Next: llmctl eval --resume 0k3jd92ma1x7z
 """  # noqa: E501
 
 
@@ -121,8 +122,13 @@ def test_all_passed() -> None:
     text = printed(lambda console: render_report(console, report_of([result("a"), result("b")])), 100)
     assert "Failed" not in text
     assert "coverage" not in text
-    assert "2 of 2 passed: 100 % (95 % interval 34 to 100); 100 tokens; cost $0.0020; 14.2 s.\n" in text
+    assert "2 of 2 passed: 100 % (95 % interval 34 to 100); 2 calls sent; 100 tokens; cost $0.0020; 14.2 s.\n" in text
     assert text.endswith("Run 0k3jd92ma1x7z. Next: llmctl show 0k3jd92ma1x7z\n")
+
+
+def test_a_failed_case_is_what_comes_next() -> None:
+    text = printed(lambda console: render_report(console, report_of([result("a"), failed("b")])))
+    assert text.endswith("Run 0k3jd92ma1x7z. Next: llmctl show 0k3jd92ma1x7z b\n")
 
 
 def test_an_empty_run_never_looks_like_a_pass() -> None:
@@ -140,7 +146,27 @@ def test_an_interrupted_run_says_what_is_missing() -> None:
     text = printed(lambda console: render_report(console, interrupted))
     assert "2 of 3 planned results were not made.\n" in text
     assert "coverage 33.3 %" in text
-    assert "Run 0k3jd92ma1x7z interrupted. Next:" in text
+    assert text.endswith("Run 0k3jd92ma1x7z interrupted. Next: llmctl eval --resume 0k3jd92ma1x7z\n")
+
+
+def test_a_stopped_run_says_why_and_the_command_stays_in_one_line() -> None:
+    reason = "The budget of $5.00 is used up: 12 of 20 calls were not sent."
+    stopped = report_of([result("a"), failed("b")], planned=20, status=RunStatus.STOPPED, error=reason)
+    lines = printed(lambda console: render_report(console, stopped)).splitlines()
+    assert " ".join(lines[-3:-1]) == f"Run 0k3jd92ma1x7z stopped: {reason}"
+    assert lines[-1] == "Next: llmctl eval --resume 0k3jd92ma1x7z"
+
+
+def test_a_run_that_goes_on_or_has_everything_is_not_resumed() -> None:
+    going_on = report_of([result("a")], planned=3, status=RunStatus.RUNNING)
+    assert "Next: llmctl show" in printed(lambda console: render_report(console, going_on))
+    whole = report_of([result("a")], status=RunStatus.INTERRUPTED)
+    assert "interrupted. Next: llmctl show" in printed(lambda console: render_report(console, whole))
+
+
+def test_a_run_from_what_is_stored_sent_nothing() -> None:
+    text = printed(lambda console: render_report(console, report_of([result(name, cached=True) for name in "ab"])))
+    assert "no call sent, 2 answers reused" in text
 
 
 def test_a_failed_run_says_why() -> None:
@@ -158,7 +184,7 @@ def test_unknown_cost_stays_unknown() -> None:
 def test_reused_answers_are_said() -> None:
     reused = report_of([result("a", cached=True), result("b")])
     text = " ".join(printed(lambda console: render_report(console, reused)).split())
-    assert "cost $0.0020, spent now $0.0010; 14.2 s; 1 answer reused." in text
+    assert "; 1 call sent, 1 answer reused; 100 tokens; cost $0.0020, spent now $0.0010; 14.2 s." in text
 
 
 def test_a_reason_that_all_share_is_said_once() -> None:

@@ -24,8 +24,8 @@ def watch(cases: list[Case], *problems: Problem, prompts: tuple[Prompt, ...] = (
     """A watch that has seen all the cases."""
 
     def read(found: list[Problem]) -> Iterator[Case]:
-        yield from cases
         found.extend(problems)
+        yield from cases
 
     watched = CaseWatch(Bank("b", FILE, read), prompts, SemanticSettings())
     found: list[Problem] = []
@@ -40,8 +40,8 @@ def case(number: int, *evaluators: EvaluatorSpec, **variables: object) -> Case:
 
 def test_cases_are_counted_and_their_mistakes_passed_on() -> None:
     assert watch([case(1), case(2)]).count == 2
-    assert watch([case(1)], Problem("odd", severity=Severity.WARNING)).sound
-    assert not watch([case(1)], Problem("wrong")).sound
+    assert watch([case(1), case(2)], Problem("odd", severity=Severity.WARNING)).sound
+    assert not watch([case(1), case(2)], Problem("wrong")).sound
 
 
 def test_a_variable_that_nothing_uses_is_said_once() -> None:

@@ -16,6 +16,7 @@ from llmctl.runs.doctor import examine
 from llmctl.runs.importer import import_journals
 from llmctl.runs.journal import JournalWriter
 from llmctl.runs.journal_health import line_ranges
+from tests.crash.stores import fill_blocks, wound_unread_block
 from tests.runs.journal_examples import OTHER_ID, RUN_ID, journal_of, result, run, whole_run, write_journal
 from tests.runs.test_importer import held, stored
 
@@ -89,14 +90,10 @@ def test_an_index_that_holds_other_rows_than_the_journals_is_built_anew(store: P
 
 
 def test_a_damaged_block_that_nobody_reads_is_found(store: Path) -> None:
-    """A block of a table is compared with its checksum only when it is read."""
-    write_journal(journal_of(store, OTHER_ID), whole_run(OTHER_ID, results=300))
-    import_journals(store)
+    """A block is compared with its checksum only when it is read, and counting reads few."""
+    fill_blocks(store)
     before = stored(store)
-    database = store / "llmctl.duckdb"
-    content = database.read_bytes()
-    wound = content.rindex(b"overloaded")  # in the attempts
-    database.write_bytes(content[:wound] + b"X" + content[wound + 1 :])
+    wound_unread_block(store)
     found = checks(store)
     assert found["index"].state is State.REPAIRED
     assert "damaged" in said(found["index"])
@@ -260,7 +257,7 @@ def test_a_plan_that_is_being_made_is_not_left_over(store: Path) -> None:
         assert checks(store, prune=True)["left over"].summary == "nothing"
         assert plan.exists()
     assert checks(store)["left over"].state is State.NOTE
-    assert checks(store, prune=True)["left over"].summary.startswith("1 items removed")
+    assert checks(store, prune=True)["left over"].summary.startswith("1 item removed")
     assert not plan.exists()
 
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,11 +19,11 @@ from llmctl.runs import importer
 from llmctl.runs.codec import encode
 from llmctl.runs.importer import ImportSummary, import_journals, rebuild
 from llmctl.runs.journal import JournalWriter
-from llmctl.runs.records import Event
+from llmctl.runs.records import CallEvent, Event
 from llmctl.store.append import append_rows
 from llmctl.store.database import NewerError
 from llmctl.store.schema import EVENT_TABLES
-from tests.runs.journal_examples import OTHER_ID, RUN_ID, journal_of, result, run, whole_run, write_journal
+from tests.runs.journal_examples import OTHER_ID, RUN_ID, call, journal_of, result, run, whole_run, write_journal
 from tests.runs.test_journal_codec import resealed
 
 
@@ -260,6 +262,69 @@ def test_another_importer_means_later(tmp_path: Path) -> None:
     assert summary.later is not None
     assert "importing" in summary.later
     assert import_journals(tmp_path) == ImportSummary(lines=1)
+
+
+def test_the_database_is_let_go_of_between_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long import lets others read and write; nothing is imported twice because of it."""
+    monkeypatch.setattr(importer, "_MAX_LINES", 9)
+    monkeypatch.setattr(importer, "_TURN_S", 0.0)
+    write_journal(journal_of(tmp_path), whole_run(results=10))
+    seen: list[int] = []
+
+    def pause(seconds: float) -> None:
+        assert 0.075 < seconds < 1  # those who wait try again after that long
+        with FileLock(tmp_path / "llmctl.lock", timeout=0), held(tmp_path, read_only=True):
+            seen.append(count(tmp_path))
+
+    monkeypatch.setattr("llmctl.runs.importer.time.sleep", pause)
+    import_journals(tmp_path)
+    assert count(tmp_path) == 10
+    assert len(seen) > 1
+    assert seen == sorted(seen)
+
+
+@pytest.mark.parametrize("megabytes", [1, 8])
+def test_long_answers_fit_into_little_memory(tmp_path: Path, megabytes: int) -> None:
+    """A row is held several times over: DuckDB gets more for it than it has for many short ones."""
+    text = os.urandom(megabytes * 2**19).hex()
+    answer = call(1).call
+    attempts = (dataclasses.replace(answer.attempts[1], response_body=text),)
+    long_call = CallEvent("long", dataclasses.replace(answer, output=text, attempts=attempts))
+    events: list[Event] = [run()]
+    events += [event for _ in range(3) for event in (long_call, dataclasses.replace(result(1), output=text))]
+    write_journal(journal_of(tmp_path), events)
+    assert import_journals(tmp_path) == ImportSummary(lines=7)
+    with duckdb.connect(str(tmp_path / "llmctl.duckdb"), read_only=True) as con:
+        assert con.execute("SELECT count(*) FROM call_rows WHERE output = ?", [text]).fetchall() == [(3,)]
+
+
+def test_an_import_holds_a_part_of_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are handed on a few at a time; measured in Python's own memory."""
+    monkeypatch.setattr(importer, "_HELD_LINES", 200)
+    path = journal_of(tmp_path)
+    path.parent.mkdir()
+    path.write_bytes(b"".join(encode(event, seq) for seq, event in enumerate(whole_run(results=2_000), 1)))
+    tracemalloc.start()
+    assert import_journals(tmp_path).damage == 0
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < path.stat().st_size / 2
+
+
+def test_a_line_that_a_newer_llmctl_wrote_otherwise_costs_only_itself(tmp_path: Path) -> None:
+    events: list[Event] = [result(1), result(2), call(3)]
+    lines = [json.loads(encode(event, seq)) for seq, event in enumerate(events, 1)]
+    lines[0]["outcome"] = "beyond_all"
+    lines[2]["call"]["attempts"][0]["status"] = "500"
+    path = journal_of(tmp_path)
+    path.parent.mkdir()
+    path.write_bytes(b"".join(resealed(line) + b"\n" for line in lines))
+    assert import_journals(tmp_path) == ImportSummary(lines=3, damage=2)
+    assert {name: len(rows) for name, rows in stored(tmp_path).items() if rows} == {
+        "result_rows": 1,
+        "score_rows": 2,
+        "journal_rows": 1,
+    }
 
 
 def _missing(path: Path) -> None:

@@ -34,7 +34,7 @@ def test_the_file_is_made_for_older_versions_of_duckdb_and_for_this_user_only(la
     assert tags == [({"storage_version": "v1.4.0+"},)]
     if os.name != "nt":
         assert stat.S_IMODE(layout.database.stat().st_mode) == 0o600
-    assert sorted(path.name for path in layout.root.iterdir()) == [".gitignore", "llmctl.duckdb", "runs"]
+    assert sorted(path.name for path in layout.root.iterdir()) == [".gitignore", "llmctl.duckdb", "runs", "tmp"]
 
 
 def test_no_query_reaches_for_the_network(layout: Layout) -> None:

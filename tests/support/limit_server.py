@@ -9,6 +9,7 @@ It speaks just enough HTTP to be fast; every request gets the same short answer,
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 import time
 from collections import deque
@@ -46,21 +47,21 @@ class TokenBucket:
 
     size: float
     window_s: float
-    _level: float = -1.0
+    level: float = -1.0
     _at: float = 0.0
 
     def admit(self, now: float, amount: float) -> bool:
-        if self._level < 0:
-            self._level, self._at = self.size, now
-        self._level = min(self.size, self._level + (now - self._at) * self.size / self.window_s)
+        if self.level < 0:
+            self.level, self._at = self.size, now
+        self.level = min(self.size, self.level + (now - self._at) * self.size / self.window_s)
         self._at = now
-        if self._level < amount:
+        if self.level < amount:
             return False
-        self._level -= amount
+        self.level -= amount
         return True
 
     def retry_after_s(self, now: float) -> float:
-        return max(0.0, (1 - self._level) * self.window_s / self.size)
+        return max(0.0, (1 - self.level) * self.window_s / self.size)
 
 
 @dataclass
@@ -116,6 +117,8 @@ class Served:
     first_at: float = 0.0
     last_at: float = 0.0
     most_at_once: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
     refused_at: list[float] = field(default_factory=list)
     at: list[float] = field(default_factory=list)
     """When each request came, on the monotonic clock."""
@@ -142,6 +145,7 @@ class LimitServer:
         counts_tokens: bool = False,
         retry_after: bool = False,
         status: int = 429,
+        spoil: Callable[[int], bool] | None = None,
     ) -> None:
         """Serve.
 
@@ -152,6 +156,7 @@ class LimitServer:
             counts_tokens: Whether `counter` counts tokens.
             retry_after: Whether refusals say when to come back.
             status: Of refusals.
+            spoil: Whether the answer to the n-th admitted request, from 0, is no JSON, though it is charged.
         """
         self.url = ""
         self.served = Served()
@@ -161,6 +166,7 @@ class LimitServer:
         self._counts_tokens = counts_tokens
         self._retry_after = retry_after
         self._status = status
+        self._spoil = spoil or (lambda n: False)
         self._now_at_once = 0
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -207,17 +213,24 @@ class LimitServer:
             )
             send(_response(self._status, b'{"error":{"message":"slow down","code":"rate_limit_exceeded"}}', wait))
             return
+        spoilt = self._spoil(served.answered)
         served.answered += 1
+        served.input_tokens += read
+        served.output_tokens += made
         served.last_at = now
         self._now_at_once += 1
         served.most_at_once = max(served.most_at_once, self._now_at_once)
+        finish = functools.partial(self._finish, send, read, made, spoilt)
         if self._latency_s:
-            self._loop.call_later(self._latency_s, self._finish, send, read, made)
+            self._loop.call_later(self._latency_s, finish)
         else:
-            self._finish(send, read, made)
+            finish()
 
-    def _finish(self, send: Callable[[bytes], None], read: int, made: int) -> None:
+    def _finish(self, send: Callable[[bytes], None], read: int, made: int, spoilt: bool) -> None:
         self._now_at_once -= 1
+        if spoilt:
+            send(_response(200, b"<html>"))
+            return
         usage = b'{"prompt_tokens":%d,"completion_tokens":%d}' % (read, made)
         choice = b'{"index":0,"message":{"role":"assistant","content":"fine"},"finish_reason":"stop"}'
         send(_response(200, b'{"id":"1","model":"x","choices":[%s],"usage":%s}' % (choice, usage)))

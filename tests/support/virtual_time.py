@@ -1,8 +1,8 @@
 """An event loop whose time goes by only where everything waits for it: minutes of waiting take milliseconds.
 
-    async def scene() -> None:
-        await asyncio.sleep(60)
-    run_virtual(scene)      # returns at once; inside, `clock()` shows that 60 s have passed
+async def scene() -> None:
+    await asyncio.sleep(60)
+run_virtual(scene)      # returns at once; inside, `clock()` shows that 60 s have passed
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["run_virtual", "virtual_clock"]
 _T = TypeVar("_T")
 
 
-class _Selector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+class _Selector(selectors.DefaultSelector):
     """Waits by setting the clock on."""
 
     now = 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -14,10 +15,10 @@ from llmctl.outcome import Outcome
 from llmctl.project.json_pointer import follow, split_pointer
 from llmctl.providers.openai_chat import malformed
 from llmctl.providers.records import Usage
-from llmctl.providers.wire import Answer, Tape
+from llmctl.providers.wire import Answer, Retry, Tape
 from llmctl.safe_text import replace_surrogates
 
-__all__ = ["parse_exactly", "read_body", "read_returned", "shown"]
+__all__ = ["final", "parse_exactly", "read_body", "read_returned", "shown"]
 
 
 def parse_exactly(body: bytes | bytearray) -> Any:
@@ -59,6 +60,11 @@ def read_returned(value: Any, pointer: str | None) -> Answer:
     if isinstance(value, dict) and not value.keys().isdisjoint({"output", "tool_calls"}):
         return _text(value.get("output"), value)
     return _text(value, {})
+
+
+def final(answer: Answer) -> Answer:
+    """The answer of code of the project, which is not run again because of what it said."""
+    return answer if answer.retry is Retry.NEVER else replace(answer, retry=Retry.NEVER)
 
 
 def shown(answer: Answer, tape: Tape) -> Answer:

@@ -12,7 +12,7 @@ import orjson
 
 from llmctl.outcome import Outcome
 from llmctl.project.app_target import CommandCall
-from llmctl.providers.app.answers import read_body, shown
+from llmctl.providers.app.answers import final, read_body, shown
 from llmctl.providers.app.groups import end_group, own_group
 from llmctl.providers.routes import App
 from llmctl.providers.wire import MAX_BODY_BYTES, Answer, Asked, Tape
@@ -82,7 +82,8 @@ class CommandApp:
             said = complaint.last_lines()
             return Answer(Outcome.PROVIDER_ERROR, error=f"{_ended(status)}{f': {said}' if said else '.'}")
         pointer = self._app.target.output
-        return read_body(tape.body.removesuffix(b"\n").removesuffix(b"\r") if pointer is None else tape.body, pointer)
+        body = tape.body.removesuffix(b"\n").removesuffix(b"\r") if pointer is None else tape.body
+        return final(read_body(body, pointer))
 
 
 class _Tail:

@@ -10,7 +10,7 @@ import orjson
 from llmctl.errors import ModelError
 from llmctl.outcome import Outcome
 from llmctl.project.app_target import PythonCall
-from llmctl.providers.app.answers import parse_exactly, read_returned, shown
+from llmctl.providers.app.answers import final, parse_exactly, read_returned, shown
 from llmctl.providers.app.worker import Crashed, Worker
 from llmctl.providers.routes import App
 from llmctl.providers.wire import MAX_BODY_BYTES, Answer, Asked, Retry, Tape
@@ -92,4 +92,4 @@ class PythonApp:
         message = parse_exactly(data)
         if "error" in message:
             return Answer(Outcome.PROVIDER_ERROR, error=f"{message['error']}.")
-        return read_returned(message["value"], self._app.target.output)
+        return final(read_returned(message["value"], self._app.target.output))

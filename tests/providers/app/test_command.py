@@ -73,7 +73,7 @@ async def test_answers_that_are_not_what_output_asks_for(
     project: Project, code: str, outcome: Outcome, said: str | None
 ) -> None:
     call = await project.ask(f"{command(code)[:-1]}, output: /answer}}")
-    assert (call.outcome, call.error) == (outcome, said)
+    assert (call.outcome, call.error, len(call.attempts)) == (outcome, said, 1)
 
 
 async def test_a_failure_says_its_last_lines_and_is_not_repeated(project: Project) -> None:

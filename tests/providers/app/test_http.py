@@ -5,7 +5,7 @@ import json
 import pytest
 
 from llmctl.outcome import Outcome
-from llmctl.providers.routes import missing_keys
+from llmctl.providers.environment import missing_keys
 from tests.providers.app.conftest import Project
 from tests.support.openai_server import OpenAIServer, Reply
 

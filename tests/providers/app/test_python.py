@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 import json
 import os
-from pathlib import Path
 
 import pytest
 
@@ -69,6 +68,12 @@ async def test_output_takes_a_part(project: Project) -> None:
     project.write("app/bot.py", "def answer(vars):\n    return {'steps': [{'text': 'one'}, {'text': 'two'}]}\n")
     call = await project.ask("target: {python: app/bot.py:answer, output: /steps/1/text}")
     assert call.output == "two"
+    call = await project.ask("target: {python: app/bot.py:answer, output: /steps/2}")
+    assert (call.outcome, call.error, len(call.attempts)) == (
+        Outcome.MALFORMED,
+        "The answer has nothing at /steps/2.",
+        1,
+    )
 
 
 async def test_asynchronous_functions_share_one_loop(project: Project) -> None:
@@ -225,22 +230,22 @@ async def test_processes_end_with_the_gateway(project: Project) -> None:
 
 async def test_a_process_whose_parent_has_gone_ends_in_the_middle_of_a_call(project: Project) -> None:
     """The pipe closes when the parent dies: here it is closed by hand while the function waits."""
-    project.write(
-        "app/bot.py",
-        f"import os, pathlib, time\ndef answer(v):\n    pathlib.Path({str(project.root)!r}, 'pid').write_text("
-        "str(os.getpid()))\n    time.sleep(300)\n",
-    )
+    called = project.root / "called"
+    os.mkfifo(called)
+    code = f"import time\ndef answer(v):\n    open({str(called)!r}, 'w').close()\n    time.sleep(300)\n"
+    project.write("app/bot.py", code)
     route = project.route(TARGET)
     assert route.app is not None
     transport = PythonApp(route.app, 1, project.environ)
     await transport.start()
     worker = transport._idle[0]
     asked = Asked(route, project.request(TARGET), "key")
-    task = asyncio.create_task(transport.send(asked, Tape(asyncio.get_running_loop().time)))
-    await asyncio.to_thread(until_written, project.root / "pid")
-    assert worker._process.stdin is not None
-    worker._process.stdin.close()
-    answer = await task
+    async with asyncio.timeout(20):
+        task = asyncio.create_task(transport.send(asked, Tape(asyncio.get_running_loop().time)))
+        await asyncio.to_thread(called.read_bytes)
+        assert worker._process.stdin is not None
+        worker._process.stdin.close()
+        answer = await task
     assert answer.outcome is Outcome.PROVIDER_ERROR
     assert ends(worker.pid)
     await transport.close()
@@ -268,12 +273,6 @@ async def test_a_function_that_prints_without_end_fills_no_disk(
         route = project.route(TARGET)
         sizes = [(await gateway.ask(route, project.request(TARGET, n=n))).output for n in range(4)]
     assert all(int(size or "") < 10_000 for size in sizes)
-
-
-def until_written(path: Path) -> None:
-    """Wait for a file to have content: a FIFO would change what is tested."""
-    while not (path.exists() and path.read_text()):
-        os.sched_yield()
 
 
 def test_settings_of_the_deadline_come_from_the_target(project: Project) -> None:

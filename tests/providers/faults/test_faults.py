@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -59,7 +60,7 @@ async def test_fault(fault_server: FaultServer, name: str, transport: str) -> No
     check_answer(call, expect)
     check_waits(waits, expect)
     for attempt, reply in zip(call.attempts, replies(row, len(call.attempts)), strict=True):
-        check_kept(attempt.response_body, reply, expect, ended_well=attempt.outcome.scored)
+        check_kept(attempt.response_body, reply, expect)
 
 
 def replies(row: Mapping[str, Any], count: int) -> list[Reply]:
@@ -85,12 +86,11 @@ def check_answer(call: Call, expect: Mapping[str, Any]) -> None:
 
 def check_waits(waits: Waits, expect: Mapping[str, Any]) -> None:
     if "waits" in expect:
-        assert sum(waits.seconds) == pytest.approx(expect["waits"])
-    else:
-        assert all(seconds > 0 for seconds in waits.seconds)
+        # Never before the time that was asked for; a little later, as the whole model slows down.
+        assert expect["waits"] <= sum(waits.seconds) + 0.001 <= expect["waits"] * 1.1 + 0.5
 
 
-def check_kept(kept: str, reply: Reply, expect: Mapping[str, Any], *, ended_well: bool) -> None:
+def check_kept(kept: str, reply: Reply, expect: Mapping[str, Any]) -> None:
     """Exactly what came, within the cap."""
     came = visible_text(reply.sent)
     match expect.get("kept"):
@@ -106,3 +106,27 @@ def check_kept(kept: str, reply: Reply, expect: Mapping[str, Any], *, ended_well
             assert kept == text
         case _:
             assert kept == came
+
+
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
+async def test_an_answer_that_was_not_streamed_is_passed_on_all_the_same(
+    fault_server: FaultServer, transport: str
+) -> None:
+    pieces: list[str] = []
+    model = ModelConfig("m", f"openai/whole-{transport}", api_base=fault_server.url, transport=transport)
+    async with Gateway(GatewaySettings(), {}) as gateway:
+        call = await gateway.ask(resolve(model), chat(model), on_delta=pieces.append)
+    assert (call.output, pieces, call.ttft_ms) == ("fine", ["fine"], None)
+
+
+@pytest.mark.parametrize("transport", ["direct", "litellm"])
+async def test_nobody_listens(transport: str) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    model = ModelConfig("m", "openai/x", api_base=f"http://127.0.0.1:{port}/v1", transport=transport, price=Price(1, 1))
+    async with Gateway(GatewaySettings(), {}, clock=Waits().clock) as gateway:
+        call = await gateway.ask(resolve(model), chat(model))
+    assert (call.outcome, len(call.attempts), call.status) == (Outcome.PROVIDER_ERROR, 3, None)
+    assert call.cost_usd == 0.0  # nothing left this machine
+    assert call.error is not None and f"Cannot connect to host 127.0.0.1:{port}" in call.error
