@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from llmctl.errors import EvaluatorError, Problem
 from llmctl.evaluators.base import Context, Evaluator, Score
@@ -12,6 +12,10 @@ from llmctl.evaluators.wording import shorten
 from llmctl.project.models import EvaluatorSpec
 
 __all__ = ["BuiltEvaluator", "Judged", "NothingToJudge", "judge_all"]
+
+
+_ALL = tuple(field.name for field in fields(Context) if field.name not in ("has_expected", "embed"))
+"""What an evaluator may read that does not say: a plugin's."""
 
 
 class NothingToJudge(Score):
@@ -62,9 +66,12 @@ class BuiltEvaluator:
 
     needs_expected: bool = field(init=False)
     """Whether a case without `expected` is an error."""
+    reads: tuple[str, ...] = field(init=False)
+    """The fields of the context that decide the score, beside the output."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "needs_expected", not self.has_against and self.evaluator.needs_expected())
+        object.__setattr__(self, "reads", _reads(self.evaluator, self.has_against))
 
     @property
     def embeds(self) -> bool:
@@ -103,6 +110,13 @@ class BuiltEvaluator:
             return _judged(await scored, extracted)
         except Exception as error:
             return Judged(None, _said(error), extracted)
+
+
+def _reads(evaluator: Evaluator, has_against: bool) -> tuple[str, ...]:
+    children: tuple[BuiltEvaluator, ...] = getattr(evaluator, "children", ())
+    own = ("outcome",) if children else tuple(getattr(evaluator, "reads", _ALL))
+    names = {*own, *(name for child in children for name in child.reads)}
+    return tuple(sorted(names - {"expected"} if has_against else names))
 
 
 def _judged(score: object, extracted: str | None) -> Judged:

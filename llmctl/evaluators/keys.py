@@ -13,9 +13,6 @@ from llmctl.project.models import EvaluatorSpec
 
 __all__ = ["evaluator_key", "score_key"]
 
-_ALL = tuple(field.name for field in dataclasses.fields(Context) if field.name not in ("has_expected", "embed"))
-"""What an evaluator may read that does not say: a plugin's."""
-
 
 def evaluator_key(evaluator: Evaluator, spec: EvaluatorSpec, against: object, model: str) -> str:
     """Digest of what decides a score beside output and case: name, arguments, `extract`, `against`, model.
@@ -39,16 +36,9 @@ def score_key(built: BuiltEvaluator, context: Context, embedding: str = "") -> s
 
     `embedding` is the identity of the embedding model (name and hash of its weights), where it is known.
     """
-    reads = {name: getattr(context, name) for name in _reads(built)}
+    reads = {name: getattr(context, name) for name in built.reads}
     has_expected = context.has_expected and "expected" in reads
     return _digest(context.output, built.key, reads, has_expected, embedding if built.embeds else "")
-
-
-def _reads(built: BuiltEvaluator) -> tuple[str, ...]:
-    children: tuple[BuiltEvaluator, ...] = getattr(built.evaluator, "children", ())
-    own = ("outcome",) if children else tuple(getattr(built.evaluator, "reads", _ALL))
-    names = {*own, *(name for child in children for name in _reads(child))}
-    return tuple(sorted(names - {"expected"} if built.has_against else names))
 
 
 def _digest(*parts: object) -> str:

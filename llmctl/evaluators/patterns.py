@@ -54,26 +54,25 @@ class Pattern:
         Raises:
             EvaluatorError: Python's engine took longer than its limit.
         """
-        return _found(self._match(text, full))
+        if self.engine is Engine.RE2 and not text.isascii():
+            text = _SURROGATE.sub("�", text)  # RE2 works on UTF-8, which has no lone surrogates
+        match = self._match(text, full)
+        if match is None:
+            return None
+        start, end = match.span()
+        groups = self.compiled.groups
+        return Found(text[start:end], start, end, groups, match.group(1) if groups else None)
 
     def _match(self, text: str, full: bool) -> Any:
+        search = self.compiled.fullmatch if full else self.compiled.search
         if self.engine is Engine.RE2:
-            text = _SURROGATE.sub("�", text)  # RE2 works on UTF-8, which has no lone surrogates
-            return self.compiled.fullmatch(text) if full else self.compiled.search(text)
+            return search(text)
         try:
-            search = self.compiled.fullmatch if full else self.compiled.search
             return search(text, timeout=PYTHON_LIMIT_S)
         except TimeoutError:
             raise EvaluatorError(
                 f"the pattern {quote(self.source, 80)} took longer than {PYTHON_LIMIT_S:g} s on this output"
             ) from None
-
-
-def _found(match: Any) -> Found | None:
-    if match is None:
-        return None
-    groups = match.re.groups
-    return Found(match.group(0), match.start(), match.end(), groups, match.group(1) if groups else None)
 
 
 @lru_cache(maxsize=1024)

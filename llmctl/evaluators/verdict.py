@@ -140,15 +140,24 @@ def _verdict(subject: Subject, scores: tuple[MetricScore, ...]) -> Verdict:
     broken = [score for score in judging if score.score is None]
     if broken:
         return Verdict(None, None, _told("The evaluator {} could not judge: {}", broken), scores)
-    mean = sum((score.score or 0.0) * score.weight for score in judging) / sum(score.weight for score in judging)
-    mean = min(1.0, max(0.0, mean))
     failed = [score for score in judging if not score.passed]
+    mean = _mean(judging)
+    if not failed and subject.pass_score is None:
+        return Verdict(True, mean, "", scores)
     if subject.pass_score is None:
-        return Verdict(not failed, mean, _told("{}: {}", failed), scores)
+        return Verdict(False, mean, _told("{}: {}", failed), scores)
     if mean >= subject.pass_score - _ROUNDING:
         return Verdict(True, mean, "", scores)
     low = f"The weighted mean {mean:.3f} is below the pass_score {subject.pass_score:g}."
     return Verdict(False, mean, f"{low}\n{_told('{}: {}', failed)}".strip(), scores)
+
+
+def _mean(scores: Sequence[MetricScore]) -> float:
+    total = weights = 0.0
+    for score in scores:
+        total += (score.score or 0.0) * score.weight
+        weights += score.weight
+    return min(1.0, max(0.0, total / weights))
 
 
 def _told(sentence: str, scores: Sequence[MetricScore]) -> str:

@@ -67,13 +67,5 @@ class Files:
         """The problems as one line each."""
         return [f"{problem.place}: {problem.message}" for problem in self.problems]
 
-    def load_all(self) -> LoadedProject:
-        """The project, the problems of all cases among its own."""
-        loaded = self.load()
-        for bank in loaded.banks.values():
-            for _ in bank.read_cases(loaded.problems):
-                pass
-        return loaded
-
     def load(self) -> LoadedProject:
         return load_project(self.config, WorkingTree(self.root), EVALUATORS)
