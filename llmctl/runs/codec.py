@@ -178,7 +178,12 @@ def _free_data(event: Event) -> object:
             return None
 
 
+_PLAIN = frozenset({str, int, bool, type(None)})
+
+
 def _finite(value: object) -> bool:
+    if type(value) in _PLAIN:  # nearly everything: matching patterns took a tenth of an encoding
+        return True
     match value:
         case float():
             return math.isfinite(value)

@@ -258,16 +258,6 @@ class History:
         )
         return rows.call_of(found[0][2:], [rows.attempt_of(row) for row in attempts])
 
-    def answers(self, keys: Sequence[str]) -> dict[str, Call]:
-        """The latest call with evidence for each call key, by its id and without its attempts."""
-        found = self._rows(
-            f"SELECT call_id, {rows.CALL_COLUMNS} FROM call_rows "
-            "WHERE key IN (SELECT unnest($keys)) AND outcome IN (SELECT unnest($outcomes)) "
-            "QUALIFY row_number() OVER (PARTITION BY key ORDER BY started_at DESC, run_id DESC) = 1",
-            {"keys": list(keys), "outcomes": [outcome.value for outcome in Outcome if outcome.evidence]},
-        )
-        return {row[0]: rows.call_of(row[1:], []) for row in found}
-
     def locate(self, keys: Sequence[str]) -> dict[str, Location]:
         """Where the latest call with evidence stands for each call key, in a journal that is still there."""
         found = self._rows(
@@ -349,7 +339,8 @@ class History:
         return self._rows(f"SELECT {names} FROM {table} WHERE run_id = ? ORDER BY position", [run_id])
 
     def _journals(self) -> list[str]:
-        return [path.stem for path in self.layout.runs.glob("*.jsonl")]
+        """The runs whose journals are still there."""
+        return [path.stem.encode("utf-8", "backslashreplace").decode() for path in self.layout.runs.glob("*.jsonl")]
 
     def _rows(self, query: str, parameters: object) -> list[Row]:
         """One look at the database. A damaged file is set aside and built again, once."""

@@ -16,6 +16,7 @@ from llmctl.evaluators import registry
 from llmctl.project import templates
 from llmctl.project.message_files import MessageFiles
 from llmctl.project.models import Bank, Case, Config, SemanticSettings
+from llmctl.project.problem_list import MAX_FILE_PROBLEMS, ProblemList
 from llmctl.providers.redaction import Redactor
 from llmctl.runs.append_file import AppendFile
 from llmctl.runs.head import RunOptions, bank_event, prompt_event, run_head, target_event
@@ -194,16 +195,18 @@ class PlanBuilder:
     def add(self, run: BankRun) -> None:
         """Cross one bank's selected cases with its targets."""
         targets = list(self.targets.of(run))
+        said = ProblemList(self.problems, MAX_FILE_PROBLEMS)
         failures = {target.name: _TemplateFailures(target) for target in targets}
         if self.writer and not self._is_broken():
             self.writer.bank(run.bank, targets)
         for case in select_cases(run.bank, self.selection, self.problems):
-            planned = self._planned(case) if self._is_wanted(case, targets) else None
+            planned = self._planned(case, said) if self._is_wanted(case, targets) else None
             if planned is None:
                 continue
             asked = [one for target in targets if (one := self._asked(target, planned, failures[target.name]))]
             if self.writer and not self._is_broken():
                 self.writer.case(planned, asked)
+        said.close(f"in the cases of the bank {run.bank.name}")
         for failure in failures.values():
             self.problems += failure.problems()
 
@@ -229,11 +232,12 @@ class PlanBuilder:
             self._broken = any(problem.severity is Severity.ERROR for problem in new)
         return self._broken
 
-    def _planned(self, case: Case) -> PlannedCase | None:
+    def _planned(self, case: Case, said: ProblemList) -> PlannedCase | None:
         try:
             built = tuple(registry.build(spec, case, self.config.semantic) for spec in case.evaluators)
         except ProjectError as error:
-            self.problems += error.problems
+            for problem in error.problems:
+                said.add(problem)
             return None
         for one in built:
             self.warnings |= dict.fromkeys(one.warnings)

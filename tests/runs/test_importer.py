@@ -283,12 +283,12 @@ def test_the_database_is_let_go_of_between_turns(tmp_path: Path, monkeypatch: py
     assert seen == sorted(seen)
 
 
-@pytest.mark.parametrize("megabytes", [1, 8])
+@pytest.mark.parametrize("megabytes", [1, 12])
 def test_long_answers_fit_into_little_memory(tmp_path: Path, megabytes: int) -> None:
     """A row is held several times over: DuckDB gets more for it than it has for many short ones."""
     text = os.urandom(megabytes * 2**19).hex()
     answer = call(1).call
-    attempts = (dataclasses.replace(answer.attempts[1], response_body=text),)
+    attempts = (dataclasses.replace(answer.attempts[1], request_body=text, response_body=text),)
     long_call = CallEvent("long", dataclasses.replace(answer, output=text, attempts=attempts))
     events: list[Event] = [run()]
     events += [event for _ in range(3) for event in (long_call, dataclasses.replace(result(1), output=text))]
