@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -73,7 +74,8 @@ class Recorder:
         self._on_result = on_result
         self._embedding = embedding
         self._loop = asyncio.get_running_loop()
-        self._room = asyncio.Semaphore(room)
+        self._room = room
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._gate = threading.Lock()
         self._freed = 0
         self._open = 0
@@ -86,16 +88,35 @@ class Recorder:
 
     async def take_room(self) -> None:
         """Wait until another answer may come."""
-        await self._room.acquire()
+        if self._room:
+            self._room -= 1
+        else:
+            # Not a semaphore: it looks through all that wait whenever one is let in.
+            turn = self._loop.create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if not turn.cancelled():
+                    self._let_in()
+                raise
         self._open += 1
         self._empty.clear()
 
     def give_room(self) -> None:
-        """The answer did not come."""
-        self._room.release()
+        """An answer is recorded, or did not come."""
+        self._let_in()
         self._open -= 1
         if self._open == 0:
             self._empty.set()
+
+    def _let_in(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._room += 1
 
     def call(self, call_id: str, call: Call, told: Callable[[int], None] | None = None) -> None:
         """Record a call, before anything is made of it. `told` gets the byte at which its line begins."""

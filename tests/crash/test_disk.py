@@ -18,6 +18,7 @@ from tests.cli.conftest import Invoke, Result, write
 from tests.crash.disks import FailingDisk
 from tests.crash.invariants import Unit, check_journals, check_store, events_in, journals_of, unit_of, units_in
 from tests.crash.rounds import every
+from tests.crash.servers import settled
 from tests.support.openai_server import OpenAIServer
 
 CASES = 5
@@ -114,7 +115,7 @@ def goes_on(store: Path, server: OpenAIServer, llmctl: Invoke) -> None:
     """With room again, a resume sends exactly the calls that are not stored; after it everything is there, once."""
     published = journals_of(store)
     stored = sum(isinstance(event, CallEvent) for journal in published for event in events_in(journal))
-    before = len(server.seen)
+    before = settled(server)
     result = llmctl("eval", "--resume") if published else llmctl("eval", "--no-cache")
     assert result.code == 0, result.err
     assert len(server.seen) - before == CASES - stored

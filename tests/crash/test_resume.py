@@ -15,6 +15,7 @@ from llmctl.runs.records import CallEvent
 from tests.cli.conftest import write
 from tests.crash.invariants import check_journals, check_store, events_in, journals_of, units_in
 from tests.crash.rounds import rounds
+from tests.crash.servers import settled
 from tests.endings.terminal import eval_in_terminal
 from tests.support.openai_server import OpenAIServer, Seen
 
@@ -61,7 +62,7 @@ def calls_in(store: Path) -> int:
 
 
 @pytest.mark.parametrize("number", range(rounds(2)))
-def test_a_resume_sends_exactly_what_is_missing(served: Path, trap: Trap, number: int) -> None:
+def test_a_resume_sends_exactly_what_is_missing(served: Path, server: OpenAIServer, trap: Trap, number: int) -> None:
     chance = random.Random(number)
     store = served / ".llmctl"
     flags = ("-j", "2", *(["--no-cache"] if number % 2 else []))
@@ -71,8 +72,8 @@ def test_a_resume_sends_exactly_what_is_missing(served: Path, trap: Trap, number
         check_journals(store)
         flags = ("--resume",)
     missing = CASES - calls_in(store)
-    before = len(trap)
     trap.victim = None
+    before = settled(server)
     with eval_in_terminal(served, {"OPENAI_API_KEY": "none"}, *flags) as run:
         assert run.end(None, deadline_s=60) == 0
     assert len(trap) - before == missing
