@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,14 +61,15 @@ def launch(session: Session, plan: Plan, options: RunOptions, ending: Ending) ->
 
 
 def _known(session: Session, plan: Plan, options: RunOptions) -> KnownAnswers:
-    """The stored answers to the plan's calls; without a cache only those of the run itself, where it goes on."""
+    """The stored answers to the plan's calls; without a cache only those of the run that goes on."""
     from llmctl.runs.history import History
     from llmctl.runs.reuse import KnownAnswers, Rules
 
     known = KnownAnswers(session.config.store)
     if not options.cache and not plan.goes_on:
         return known
-    rules = Rules(options.cache_max_age, time.time(), run_id=None if options.cache else plan.head.run_id)
+    own = plan.head.run_id if plan.goes_on else None
+    rules = Rules(options.cache_max_age, time.time(), others=options.cache, own=own)
     try:
         known.find(History(session.config.store), plan.units, plan.targets, rules)
     except StoreError as error:
@@ -125,7 +127,7 @@ def _execute(run: Run, tally: Tally) -> RunOutcome:
 
 def _show(run: Run, tally: Tally, outcome: RunOutcome, ending: Ending) -> RunReport:
     """The report: on stdout as tables or as one document, and in every file asked for."""
-    from llmctl.cli.screen import print_json, stdout
+    from llmctl.cli.screen import stdout
     from llmctl.report.model import RunHead
     from llmctl.report.terminal import render_report
 
@@ -135,9 +137,9 @@ def _show(run: Run, tally: Tally, outcome: RunOutcome, ending: Ending) -> RunRep
 
         write_report(path, report, run.results())
     if ending.as_json:
-        from llmctl.report.documents import report_json
+        from llmctl.report.documents import report_text
 
-        print_json(report_json(report, run.results()))
+        sys.stdout.writelines(report_text(report, run.results()))
     else:
         render_report(stdout(), report)
     return report

@@ -38,7 +38,18 @@ from llmctl.runs.records import (
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-__all__ = ["CodecError", "Decoded", "Line", "UnknownEvent", "check", "decode", "encode", "parse", "repaired"]
+__all__ = [
+    "CodecError",
+    "Decoded",
+    "Line",
+    "UnknownEvent",
+    "check",
+    "decode",
+    "encode",
+    "parse",
+    "repaired",
+    "untagged",
+]
 
 _TYPES: dict[str, type] = {
     "run": RunEvent,
@@ -120,12 +131,20 @@ def decode(line: bytes) -> Decoded:
     Raises:
         CodecError: the checksum does not match, or the fields are not those of the event.
     """
-    parsed = parse(line)
+    parsed = untagged(line)
     if parsed.type not in _TYPES:
         return Decoded(UnknownEvent(parsed.type), parsed.seq)
-    if b'"$written"' in line:
-        parsed = Line(parsed.type, parsed.seq, from_json(line))
     return Decoded(_event(parsed), parsed.seq)
+
+
+def untagged(line: bytes) -> Line:
+    """The same as `parse`, written scalars as they are in a file.
+
+    Raises:
+        CodecError: the checksum does not match, or it is no event.
+    """
+    parsed = parse(line)
+    return Line(parsed.type, parsed.seq, from_json(line)) if b'"$written"' in line else parsed
 
 
 def check(line: Line) -> None:

@@ -258,14 +258,17 @@ class History:
         )
         return rows.call_of(found[0][2:], [rows.attempt_of(row) for row in attempts])
 
-    def locate(self, keys: Sequence[str]) -> dict[str, Location]:
-        """Where the latest call with evidence stands for each call key, in a journal that is still there."""
+    def locate(self, keys: Sequence[str], *, run_id: str | None = None) -> dict[str, Location]:
+        """Where the latest call with evidence stands for each call key, in a journal that is still there.
+
+        `run_id`: only what this run has sent.
+        """
         found = self._rows(
             "SELECT key, run_id, position, started_at FROM call_rows "
             "WHERE key IN (SELECT unnest($keys)) AND outcome IN (SELECT unnest($outcomes)) "
             "AND run_id IN (SELECT unnest($runs)) "
             "QUALIFY row_number() OVER (PARTITION BY key ORDER BY started_at DESC, run_id DESC, position DESC) = 1",
-            {"keys": list(keys), "outcomes": _EVIDENCE, "runs": self._journals()},
+            {"keys": list(keys), "outcomes": _EVIDENCE, "runs": self._journals() if run_id is None else [run_id]},
         )
         return {row[0]: Location(*row[1:]) for row in found}
 

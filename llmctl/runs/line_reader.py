@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from llmctl.errors import StoreError
-from llmctl.runs.codec import CodecError, UnknownEvent, decode
+from llmctl.runs.codec import CodecError, Line, UnknownEvent, decode, untagged
 from llmctl.runs.journal_reader import MAX_LINE_BYTES
 from llmctl.runs.records import Event
 
 __all__ = ["LineReader"]
 
 _BUFFER_BYTES = 2**18
+_Made = TypeVar("_Made")
+
+
+def _event(line: bytes) -> Event | UnknownEvent:
+    return decode(line).event
 
 
 class LineReader:
@@ -29,6 +35,17 @@ class LineReader:
         Raises:
             StoreError: it cannot be read, or is damaged.
         """
+        return self._read(position, _event)
+
+    def fields_at(self, position: int) -> Line:
+        """The same as its JSON says it: for what this llmctl itself has just written.
+
+        Raises:
+            StoreError: it cannot be read, or is damaged.
+        """
+        return self._read(position, untagged)
+
+    def _read(self, position: int, make: Callable[[bytes], _Made]) -> _Made:
         try:
             if self._file is None:
                 self._file = self.journal.open("rb", buffering=_BUFFER_BYTES)
@@ -36,7 +53,7 @@ class LineReader:
                 self._file.seek(position)
             line = self._file.readline(MAX_LINE_BYTES)
             self._next = position + len(line)
-            return decode(line[:-1]).event
+            return make(line[:-1])
         except (OSError, CodecError) as error:
             said = error.strerror if isinstance(error, OSError) else error
             raise StoreError(

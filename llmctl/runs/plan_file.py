@@ -84,4 +84,7 @@ class PlanFile:
         return self._file
 
     def _unwritten(self, reason: str) -> StoreError:
-        return StoreError(f"The plan cannot be kept in {self.path.parent}: {reason}.", hint="Nothing was sent.")
+        return StoreError(
+            f"The plan cannot be kept in {self.path.parent}: {reason}.",
+            hint="Nothing was sent. Make room, or set LLMCTL_STORE to another place.",
+        )

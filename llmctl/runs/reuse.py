@@ -40,8 +40,15 @@ class Rules:
     """For models whose name may mean another model tomorrow."""
     now: float
     """UTC epoch seconds."""
-    run_id: str | None = None
-    """Only those that this run made; None: those of every run."""
+    others: bool = True
+    """Whether those of other runs count."""
+    own: str | None = None
+    """The run that goes on: what it has sent counts, whatever its age."""
+
+    def counting(self, location: Location | None, *, floating: bool) -> Location | None:
+        """The same, unless it is too old for a model whose name floats."""
+        oldest = self.now - seconds(self.max_age) if floating else 0.0
+        return None if location is None or location.started_at < oldest else location
 
 
 class KnownAnswers:
@@ -62,17 +69,14 @@ class KnownAnswers:
             StoreError: the store cannot be read.
         """
         indexes: dict[str, int] = {}
-        floating = frozenset(index for index, target in enumerate(targets) if target.route.floats)
-        oldest = rules.now - seconds(rules.max_age)
         reader = units.reader()
         for start in range(0, len(units), _CHUNK):
             keys = list(reader.keys(start, _CHUNK))
-            found = history.locate(keys)
+            others = history.locate(keys) if rules.others else {}
+            own = history.locate(keys, run_id=rules.own) if rules.own else {}
             for number, key in enumerate(keys, start):
-                location = found.get(key)
-                fresh = location is not None and (location.started_at >= oldest or units.target(number) not in floating)
-                mine = location is not None and rules.run_id in {None, location.run_id}
-                self._add(location if fresh and mine else None, indexes)
+                floating = targets[units.target(number)].route.floats
+                self._add(own.get(key) or rules.counting(others.get(key), floating=floating), indexes)
 
     def __contains__(self, number: object) -> bool:
         return isinstance(number, int) and number < len(self._positions) and self._positions[number] != _UNKNOWN

@@ -208,8 +208,9 @@ def _expected_texts(plan: Plan) -> list[str]:
         if not isinstance(line, JournalLine) or not isinstance(line.event, CaseEvent):
             continue
         expected = line.event.expected
-        if line.event.has_expected and embeds(cases.planned(line.event, 0).evaluators):
+        if line.event.has_expected and embeds(cases.at(line.offset, 0).evaluators):
             texts |= dict.fromkeys(written(item) for item in (expected if isinstance(expected, list) else [expected]))
         if len(texts) >= _WARM_UP_TEXTS:
             break
+    cases.close()
     return list(texts)

@@ -100,7 +100,10 @@ class UnitSpool:
             while data:
                 data = data[file.write(data) :]
         except OSError as error:
-            raise StoreError(f"The plan cannot be kept: {error.strerror}.", hint="Nothing was sent.") from None
+            raise StoreError(
+                f"The plan cannot be kept in {self._folder}: {error.strerror}.",
+                hint="Nothing was sent. Make room, or set LLMCTL_STORE to another place.",
+            ) from None
         data.release()
         self._pending = bytearray()
 

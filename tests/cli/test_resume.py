@@ -140,3 +140,17 @@ def test_failed_of_a_bank_and_with_todays_files(server: OpenAIServer, project: P
     assert len(json.loads(result.out)["results"]) == 1
     [text] = asked(server)
     assert text.startswith("Now: ")
+
+
+def test_its_own_calls_count_though_another_run_made_them_later(
+    server: OpenAIServer, project: Path, llmctl: Invoke
+) -> None:
+    first = stopped(server, llmctl, "--no-cache")
+    journal = project / ".llmctl" / "runs" / f"{first['run']['run_id']}.jsonl"
+    assert llmctl("eval", "--no-cache").code == 0
+    lines = journal.read_bytes().splitlines(keepends=True)
+    last = max(number for number, line in enumerate(lines) if b'"type":"result"' in line)
+    journal.write_bytes(b"".join(lines[:last]))
+    sent = len(server.seen)
+    assert llmctl("eval", "--resume", first["run"]["run_id"]).code == 0
+    assert len(server.seen) - sent == 12 - len(first["results"])
