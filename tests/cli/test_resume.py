@@ -13,12 +13,15 @@ from tests.cli.conftest import CONFIG, PROMPT, Invoke, write
 from tests.cli.test_engine import MODEL, PRICE, many
 from tests.support.openai_server import OpenAIServer, Reply
 
+CASES = 150
+"""More than an instant server answers before a stop is noticed."""
+
 
 @pytest.fixture
 def server(project: Path) -> Iterator[OpenAIServer]:
     with OpenAIServer() as server:
         write(project, "llmctl.toml", CONFIG + MODEL.format(url=server.url, more=PRICE))
-        write(project, "testbanks/route.yaml", many(12))
+        write(project, "testbanks/route.yaml", many(CASES))
         yield server
 
 
@@ -32,7 +35,7 @@ def stopped(server: OpenAIServer, llmctl: Invoke, *flags: str) -> dict[str, Any]
     result = llmctl("eval", "-j", "1", "-x", "1", "--json", *flags)
     assert result.code == 5, result.err
     document: dict[str, Any] = json.loads(result.out)
-    assert 3 <= len(document["results"]) < 12
+    assert 3 <= len(document["results"]) < CASES
     return document
 
 
@@ -44,12 +47,12 @@ def test_resume_sends_what_is_missing_and_reports_the_whole_run(server: OpenAISe
     assert document["run"]["run_id"] == first["run"]["run_id"]
     assert (document["run"]["status"], document["run"]["label"]) == ("completed", "mine")
     assert sorted(asked(server)) == sorted(set(asked(server)))
-    assert len(server.seen) == 12
-    assert sorted(row["case_id"] for row in document["results"]) == sorted(f"c{n}" for n in range(12))
+    assert len(server.seen) == CASES
+    assert sorted(row["case_id"] for row in document["results"]) == sorted(f"c{n}" for n in range(CASES))
     assert document["results"][: len(first["results"])] == first["results"]
-    assert document["total"]["planned"] == document["total"]["done"] == 12
+    assert document["total"]["planned"] == document["total"]["done"] == CASES
     [run] = json.loads(llmctl("runs", "--json").out)["runs"]
-    assert (run["planned"], run["done"], run["status"], run["calls"]) == (12, 12, "completed", 12)
+    assert (run["planned"], run["done"], run["status"], run["calls"]) == (CASES, CASES, "completed", CASES)
 
 
 def test_resume_takes_the_plan_of_the_journal_not_todays_files(
@@ -60,9 +63,9 @@ def test_resume_takes_the_plan_of_the_journal_not_todays_files(
     (project / "testbanks/route.yaml").unlink()
     result = llmctl("eval", "--resume", first["run"]["run_id"], "--json")
     assert result.code == 0, result.err
-    assert len(server.seen) == 12
+    assert len(server.seen) == CASES
     assert all(text.startswith("Ticket: ") for text in asked(server))
-    assert len(json.loads(result.out)["results"]) == 12
+    assert len(json.loads(result.out)["results"]) == CASES
 
 
 def test_a_call_without_its_result_is_not_sent_again(server: OpenAIServer, project: Path, llmctl: Invoke) -> None:
@@ -72,7 +75,7 @@ def test_a_call_without_its_result_is_not_sent_again(server: OpenAIServer, proje
     last = max(number for number, line in enumerate(lines) if b'"type":"result"' in line)
     journal.write_bytes(b"".join(lines[:last]))  # as a kill between an answer and its score leaves it
     assert llmctl("eval", "--resume").code == 0
-    assert len(server.seen) == 12
+    assert len(server.seen) == CASES
 
 
 def test_a_damaged_result_is_made_again_from_its_call(server: OpenAIServer, project: Path, llmctl: Invoke) -> None:
@@ -83,8 +86,8 @@ def test_a_damaged_result_is_made_again_from_its_call(server: OpenAIServer, proj
     journal.write_bytes(text[:place] + bytes([text[place] ^ 1]) + text[place + 1 :])
     result = llmctl("eval", "--resume", "--json")
     assert result.code == 0, result.err
-    assert len(server.seen) == 12
-    assert len({row["case_id"] for row in json.loads(result.out)["results"]}) == 12
+    assert len(server.seen) == CASES
+    assert len({row["case_id"] for row in json.loads(result.out)["results"]}) == CASES
 
 
 def test_a_damaged_case_cannot_be_resumed(server: OpenAIServer, project: Path, llmctl: Invoke) -> None:
@@ -153,4 +156,4 @@ def test_its_own_calls_count_though_another_run_made_them_later(
     journal.write_bytes(b"".join(lines[:last]))
     sent = len(server.seen)
     assert llmctl("eval", "--resume", first["run"]["run_id"]).code == 0
-    assert len(server.seen) - sent == 12 - len(first["results"])
+    assert len(server.seen) - sent == CASES - len(first["results"])
