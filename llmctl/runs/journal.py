@@ -29,8 +29,10 @@ from llmctl.runs.records import Event
 __all__ = ["Damage", "FileCalls", "Job", "JournalLine", "JournalWriter", "Told", "is_alive", "read_journal"]
 
 _BATCH_EVENTS = 512
-_GATHER_S = 0.003
+_GATHER_S = 0.02
 """How long events gather before they are written together, so that not each of them wakes the thread."""
+_ENOUGH = 64
+"""So many need not wait for more."""
 _JOBS_S = 0.02
 """For how long work is done before new events, which may be answers that were paid for, are written."""
 _SYNC_LINES = 100
@@ -177,7 +179,8 @@ class JournalWriter:
             if not self._jobs:
                 patience = max(0.0, self._sync_at - time.monotonic()) if self._unsynced else None
                 batch.append(self._queue.get(timeout=patience))
-                time.sleep(_GATHER_S)
+                if self._queue.qsize() < _ENOUGH:
+                    time.sleep(_GATHER_S)
             while len(batch) < _BATCH_EVENTS and (not batch or batch[-1] is not None):
                 batch.append(self._queue.get_nowait())
         return batch

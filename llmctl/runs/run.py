@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Run", "RunOptions", "RunOutcome"]
 
 _WARM_UP_TEXTS = 10_000
-_SWITCH_S = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +72,7 @@ class Run:
             StoreError: the journal cannot be written.
             ModelError: a model on this machine cannot be started.
         """
-        # The event loop lets go of the interpreter at each system call; this is how long the journal's thread keeps it.
-        usual = sys.getswitchinterval()
-        sys.setswitchinterval(_SWITCH_S)
-        try:
-            return asyncio.run(self._execute(on_result))
-        finally:
-            sys.setswitchinterval(usual)
+        return asyncio.run(self._execute(on_result))
 
     def results(self) -> Iterator[ResultEvent]:
         """Every result of the run, read back from its journal, in the order they came."""
