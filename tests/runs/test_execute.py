@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +39,9 @@ def target(**options: object) -> Target:
     return Target(prompt, model, routes.resolve(model))
 
 
+EXACT = EvaluatorSpec("exact")
+
+
 @dataclass(frozen=True)
 class Wanted:
     """One unit of a plan made by hand."""
@@ -46,10 +50,11 @@ class Wanted:
     text: str
     case_id: str = ""
     repeat: int = 1
+    spec: EvaluatorSpec = EXACT
 
     @property
     def planned(self) -> PlannedCase:
-        spec = EvaluatorSpec("exact")
+        spec = self.spec
         case = Case("bank", self.case_id or self.text, {"text": self.text}, (spec,), self.text, has_expected=True)
         return PlannedCase(case, (registry.build(spec, case, SemanticSettings()),))
 
@@ -179,3 +184,26 @@ async def test_a_failed_call_is_a_row_without_evidence(tmp_path: Path) -> None:
     [result] = await run(tmp_path / "j.jsonl", [unit(target(faults=["401"]), "a")])
     assert (result.passed, result.score) == (None, None)
     assert not result.outcome.evidence and result.reason
+
+
+async def test_the_loop_does_not_wait_for_scoring(tmp_path: Path) -> None:
+    """A pattern that takes until its limit of a second: meanwhile the loop must go on."""
+    slow = EvaluatorSpec("regex", {"pattern": "(a|a)*$", "engine": "python"})
+    gaps: list[float] = []
+
+    async def beat() -> None:
+        last = time.monotonic()
+        while True:
+            await asyncio.sleep(0.01)
+            now = time.monotonic()
+            gaps.append(now - last)
+            last = now
+
+    beating = asyncio.create_task(beat())
+    began = time.monotonic()
+    [result] = await run(tmp_path / "j.jsonl", [Wanted(target(), "a" * 40 + "b", spec=slow)])
+    took_s = time.monotonic() - began
+    beating.cancel()
+    assert result.passed is None and "longer than 1 s" in result.reason
+    assert took_s > 0.9
+    assert max(gaps) < took_s / 2
