@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Protocol
+
+from tests.support.loopback import LoopbackServer
 
 __all__ = ["Counter", "FixedWindow", "LimitServer", "NoLimit", "Served", "SlidingWindow", "TokenBucket"]
 
@@ -133,7 +133,7 @@ class Served:
         return (self.answered - 1) / max(1e-9, self.last_at - self.first_at)
 
 
-class LimitServer:
+class LimitServer(LoopbackServer):
     """The server, in a thread with its own loop; a context manager."""
 
     def __init__(
@@ -158,7 +158,8 @@ class LimitServer:
             status: Of refusals.
             spoil: Whether the answer to the n-th admitted request, from 0, is no JSON, though it is charged.
         """
-        self.url = ""
+        super().__init__()
+        self._server: asyncio.Server | None = None
         self.served = Served()
         self._counter = counter or NoLimit()
         self._latency_s = latency_s
@@ -168,36 +169,16 @@ class LimitServer:
         self._status = status
         self._spoil = spoil or (lambda n: False)
         self._now_at_once = 0
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._stopping: asyncio.Event | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> LimitServer:
-        self._thread.start()
-        if not self._ready.wait(timeout=10):
-            raise TimeoutError("the loopback server did not start")
-        return self
+    async def listen(self) -> int:
+        """Begin to listen; the port."""
+        self._server = await self.loop.create_server(lambda: _Connection(self), "127.0.0.1", 0)
+        return int(self._server.sockets[0].getsockname()[1])
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._stopping is not None:
-            self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(timeout=10)
-        self._loop.close()
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._serve())
-
-    async def _serve(self) -> None:
-        self._stopping = asyncio.Event()
-        server = await self._loop.create_server(lambda: _Connection(self), "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-        self._ready.set()
-        await self._stopping.wait()
-        server.close()
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.close()
 
     def answer(self, body: bytes, send: Callable[[bytes], None]) -> None:
         """Answer one request."""
@@ -222,7 +203,7 @@ class LimitServer:
         served.most_at_once = max(served.most_at_once, self._now_at_once)
         finish = functools.partial(self._finish, send, read, made, spoilt)
         if self._latency_s:
-            self._loop.call_later(self._latency_s, finish)
+            self.loop.call_later(self._latency_s, finish)
         else:
             finish()
 

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 
 from aiohttp import web
+
+from tests.support.loopback import LoopbackServer
 
 __all__ = ["OpenAIServer", "Reply", "Seen", "completion"]
 
@@ -76,18 +76,15 @@ def completion(body: Mapping[str, Any], reply: Reply) -> dict[str, Any]:
     return payload
 
 
-class OpenAIServer:
+class OpenAIServer(LoopbackServer):
     """The server; a context manager. `url` is what goes into `api_base`."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.seen: list[Seen] = []
-        self.url = ""
         self._replies: dict[str, list[Reply]] = {}
         self._turns: Counter[str] = Counter()
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._stopping: asyncio.Event | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._runner: web.AppRunner | None = None
 
     def script(self, model: str, *replies: Reply) -> None:
         """Answer requests for this model (or path) with these replies in turn."""
@@ -98,36 +95,19 @@ class OpenAIServer:
         """The JSON of every request for this model."""
         return [seen.json for seen in self.seen if seen.json.get("model") == model]
 
-    def __enter__(self) -> OpenAIServer:
-        self._thread.start()
-        if not self._ready.wait(timeout=10):
-            raise TimeoutError("the loopback server did not start")
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._stopping is not None:
-            self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(timeout=10)
-        self._loop.close()
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._serve())
-
-    async def _serve(self) -> None:
-        self._stopping = asyncio.Event()
+    async def listen(self) -> int:
+        """Begin to listen; the port."""
         app = web.Application(client_max_size=2**28)
         app.router.add_post("/{path:.*}", self._answer)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-        self._ready.set()
-        await self._stopping.wait()
-        await runner.cleanup()
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        return int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Close all connections."""
+        if self._runner is not None:
+            await self._runner.cleanup()
 
     def _reply(self, path: str, model: str) -> Reply:
         name = model if model in self._replies else next((key for key in self._replies if path.endswith(key)), "")

@@ -10,13 +10,13 @@ import asyncio
 import json
 import socket
 import struct
-import threading
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
+
+from tests.support.loopback import LoopbackServer
 
 __all__ = ["FaultServer", "Reply", "completion"]
 
@@ -120,50 +120,31 @@ def completion(content: object) -> dict[str, Any]:
     }
 
 
-class FaultServer:
+class FaultServer(LoopbackServer):
     """The server; a context manager. `url` is what goes into `api_base`."""
 
     def __init__(self) -> None:
-        self.url = ""
+        super().__init__()
+        self._server: asyncio.Server | None = None
         self.requests: Counter[str] = Counter()
         self.connections: defaultdict[str, list[int]] = defaultdict(list)
         """For each model the number of the connection on which each request came."""
         self._scripts: dict[str, Sequence[Reply]] = {}
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._stopping: asyncio.Event | None = None
         self._opened = 0
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def script(self, model: str, replies: Sequence[Reply]) -> None:
         """Answer requests for this model with these replies in turn."""
         self._scripts[model] = replies
 
-    def __enter__(self) -> FaultServer:
-        self._thread.start()
-        if not self._ready.wait(timeout=10):
-            raise TimeoutError("the loopback server did not start")
-        return self
+    async def listen(self) -> int:
+        """Begin to listen; the port."""
+        self._server = await self.loop.create_server(lambda: _Connection(self), "127.0.0.1", 0)
+        return int(self._server.sockets[0].getsockname()[1])
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._stopping is not None:
-            self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(timeout=10)
-        self._loop.close()
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._serve())
-
-    async def _serve(self) -> None:
-        self._stopping = asyncio.Event()
-        server = await self._loop.create_server(lambda: _Connection(self), "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-        self._ready.set()
-        await self._stopping.wait()
-        server.close()
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.close()
 
     def next_connection(self) -> int:
         self._opened += 1
