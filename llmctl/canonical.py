@@ -114,6 +114,7 @@ def _tag(value: Any) -> Any:
 
 
 _OPTIONS = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_NON_STR_KEYS
+_SORTED = _OPTIONS | orjson.OPT_SORT_KEYS
 
 
 def to_json(value: object) -> bytes:
@@ -144,9 +145,9 @@ def _untag(value: Any) -> Any:
 
 def canonical_json(value: object) -> bytes:
     """JSON with sorted keys and no white space: equal values give equal bytes."""
-    return orjson.dumps(value, default=_tag, option=_OPTIONS | orjson.OPT_SORT_KEYS)
+    return orjson.dumps(value, default=_tag, option=_SORTED)
 
 
 def digest(*parts: object) -> str:
     """SHA-256 of the canonical JSON of the parts, as 64 hexadecimal digits."""
-    return hashlib.sha256(canonical_json(parts)).hexdigest()
+    return hashlib.sha256(orjson.dumps(parts, default=_tag, option=_SORTED)).hexdigest()

@@ -13,9 +13,11 @@ import typer
 from llmctl import __version__
 from llmctl.cli import doctor, evaluate, init, models, runs, schema, try_prompt, validate
 from llmctl.cli.arguments import with_last_run
+from llmctl.cli.ending import end
 from llmctl.cli.private_output import private_output
 from llmctl.cli.session import Session
 from llmctl.errors import ExitCode, LlmctlError
+from llmctl.project.collector import collecting_seldom
 
 __all__ = ["app", "main", "run"]
 
@@ -69,7 +71,9 @@ def llmctl(
 
 def main() -> NoReturn:
     """Run the command line and end the process."""
-    sys.exit(run(sys.argv[1:]))
+    with collecting_seldom():
+        code = run(sys.argv[1:])
+    end(code)
 
 
 def run(arguments: list[str]) -> int:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llmctl.cli.schema import FileKind, file_schema
 from llmctl.errors import UsageError
 from llmctl.store.layout import private_files
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 __all__ = ["init"]
 
@@ -52,6 +53,8 @@ def _next_step(directory: Path) -> str:
 
 
 def _write_files(directory: Path, model: str) -> list[Path]:
+    from importlib import resources
+
     written = []
     for path, text in _starter_files(resources.files("llmctl.cli") / "starter"):
         target = directory / path

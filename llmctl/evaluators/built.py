@@ -132,8 +132,13 @@ def _said(error: Exception) -> str:
 
 def judge_all(built: Sequence[BuiltEvaluator], context: Context) -> list[Judged] | Awaitable[list[Judged]]:
     """Judge one output by several evaluators, at once where none of them waits for a model."""
-    results = [one.judge(context) for one in built]
-    done = [result for result in results if isinstance(result, Judged)]
+    results: list[Judged | Awaitable[Judged]] = []
+    done: list[Judged] = []
+    for one in built:
+        result = one.judge(context)
+        results.append(result)
+        if isinstance(result, Judged):
+            done.append(result)
     return done if len(done) == len(results) else _gather(results)
 
 

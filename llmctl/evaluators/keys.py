@@ -36,9 +36,9 @@ def score_key(built: BuiltEvaluator, context: Context, embedding: str = "") -> s
 
     `embedding` is the identity of the embedding model (name and hash of its weights), where it is known.
     """
-    reads = {name: getattr(context, name) for name in built.reads}
+    reads = {name: getattr(context, name) for name in built.reads} if built.reads else {}
     has_expected = context.has_expected and "expected" in reads
-    return _digest(context.output, built.key, reads, has_expected, embedding if built.embeds else "")
+    return _digest(context.output, built.key, reads, has_expected, embedding if embedding and built.embeds else "")
 
 
 def _digest(*parts: object) -> str:

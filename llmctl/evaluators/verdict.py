@@ -117,30 +117,44 @@ async def _later(
 def _metrics(
     built: Sequence[BuiltEvaluator], context: Context, results: Sequence[Judged], embedding: str
 ) -> tuple[MetricScore, ...]:
-    return tuple(
-        MetricScore(
-            metric=one.metric,
-            evaluator=one.spec.name,
-            weight=one.weight,
-            score=None if result.score is None else result.score.score,
-            passed=None if result.score is None else result.score.passed,
-            explanation=result.explanation,
-            error=result.score is None,
-            extracted=result.extracted,
-            score_key=score_key(one, context, embedding),
-        )
-        for one, result in zip(built, results, strict=True)
-    )
+    scores: list[MetricScore] = []
+    for one, result in zip(built, results, strict=True):
+        score, key = result.score, score_key(one, context, embedding)
+        if score is None:
+            judged = MetricScore(
+                one.metric, one.spec.name, one.weight, None, None, result.explanation, True, result.extracted, key
+            )
+        else:
+            judged = MetricScore(
+                one.metric,
+                one.spec.name,
+                one.weight,
+                score.score,
+                score.passed,
+                score.explanation,
+                False,
+                result.extracted,
+                key,
+            )
+        scores.append(judged)
+    return tuple(scores)
 
 
 def _verdict(subject: Subject, scores: tuple[MetricScore, ...]) -> Verdict:
-    judging = [score for score in scores if score.weight > 0]
+    judging: list[MetricScore] = []
+    broken: list[MetricScore] = []
+    failed: list[MetricScore] = []
+    for score in scores:
+        if score.weight > 0:
+            judging.append(score)
+            if score.score is None:
+                broken.append(score)
+            elif not score.passed:
+                failed.append(score)
     if not judging:
         return Verdict(None, None, "No evaluator with a weight above 0 judges this case.", scores)
-    broken = [score for score in judging if score.score is None]
     if broken:
         return Verdict(None, None, _told("The evaluator {} could not judge: {}", broken), scores)
-    failed = [score for score in judging if not score.passed]
     mean = _mean(judging)
     if not failed and subject.pass_score is None:
         return Verdict(True, mean, "", scores)

@@ -60,7 +60,8 @@ TAGS = frozenset(
 class Shape(BaseModel):
     """A mapping with known keys and no others."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    # Built when it is first used: half of the shapes only stand in others, which build them as parts of themselves.
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
     reserved: ClassVar[frozenset[str]] = frozenset()
     """Keys that are kept for later, refused with a sentence of their own."""

@@ -5,21 +5,16 @@ Additive increase and multiplicative decrease (Chiu and Jain, 1989) with a quick
 
 from __future__ import annotations
 
-from llmctl.providers.lag import LagLimit
-
 __all__ = ["Congestion"]
 
 _START = 32
 """In flight at the start; a smaller `concurrency` is reached at once."""
 _QUICK_STEP_S = 0.1
 _QUICK_GROWTH = 1.25
-"""While nothing was refused yet, the limit grows by a quarter in such a time, and by a half for each answer that
-is read at once."""
+"""While nothing was refused yet, the limit grows by a quarter in such a time, and by a half for each answer."""
 _SLOW_STEP_S = 1.0
 _SLOW_STEPS = 20
 """After a refusal the limit grows by one in so many parts of the greatest number in such a time."""
-_LAG_S = 0.004
-"""More calls in flight would only lie here longer than this."""
 _CUT = 0.7
 
 
@@ -29,7 +24,6 @@ class Congestion:
     def __init__(self, most: int) -> None:
         self._most = float(most)
         self._limit = float(min(most, _START))
-        self._lag = LagLimit(most)
         self._quick = True
         self._grown_at: float | None = None
         self._cut_at = float("-inf")
@@ -37,7 +31,7 @@ class Congestion:
     @property
     def limit(self) -> int:
         """How many may be in flight now, at least 1."""
-        return max(1, int(min(self._limit, self._lag.limit)))
+        return max(1, int(self._limit))
 
     def grow(self, now: float) -> float:
         """Called while somebody waits for a place: grow if it is time. Seconds until it is time again."""
@@ -57,12 +51,10 @@ class Congestion:
         self._cut_at = self._grown_at = now
         self._limit = max(1.0, min(self._limit, float(in_flight)) * _CUT)
 
-    def answered(self, now: float, entered_at: float, lag_s: float | None, in_flight: int) -> None:
-        """The provider answered; `lag_s` is how long the answer lay here, None where that is unknown."""
-        if self._quick and (lag_s is None or lag_s < _LAG_S):
+    def answered(self) -> None:
+        """The provider answered."""
+        if self._quick and self._limit < self._most:
             self._more(0.5)
-        if lag_s is not None:
-            self._lag.answered(now, lag_s, now - lag_s - entered_at, in_flight)
 
     def _more(self, places: float) -> None:
         self._limit = min(self._most, self._limit + places)

@@ -59,15 +59,13 @@ class Door:
         expected = estimate(request, route, self.shown.seen)
         return expected.input_tokens + expected.output_tokens
 
-    def leave(
-        self, ticket: Ticket, request: ChatRequest, usage: Usage, lag_s: float | None, headers: Mapping[str, str]
-    ) -> None:
+    def leave(self, ticket: Ticket, request: ChatRequest, usage: Usage, headers: Mapping[str, str]) -> None:
         """The provider answered the request; where there is a limit of tokens, learn from what it counted."""
         counted = None
         if self.limits.counts_tokens and usage.input_tokens is not None and usage.output_tokens is not None:
             counted = usage.input_tokens + usage.output_tokens
             self.shown.note(input_bytes(request), usage)
-        self.limits.leave(ticket, counted, lag_s, read_allowance(headers))
+        self.limits.leave(ticket, counted, read_allowance(headers))
 
 
 class Doors:

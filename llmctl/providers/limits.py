@@ -98,15 +98,12 @@ class Limits:
             self._queue.remove(turn)
             self._ring()
 
-    def leave(
-        self, ticket: Ticket, tokens: int | None, lag_s: float | None = None, left: Allowance | None = None
-    ) -> None:
+    def leave(self, ticket: Ticket, tokens: int | None, left: Allowance | None = None) -> None:
         """The request is over, and was not refused.
 
         Args:
             ticket: From `enter`.
             tokens: What the provider counted; None where it did not say.
-            lag_s: How long the answer lay in this process before it was read; None: unknown.
             left: What the provider says that it still allows.
         """
         now = self._clock.monotonic()
@@ -115,7 +112,7 @@ class Limits:
         # All that is in flight went out after the request whose answer says how many are left.
         if left is not None and self._requests is None and left.remaining < self._in_flight:
             self._learned.warned(now, left.per_second)
-        self._congestion.answered(now, ticket.entered_at, lag_s, self._in_flight)
+        self._congestion.answered()
         if self._tokens is not None and tokens is not None:
             self._tokens.correct(tokens - ticket.tokens)
         self._out()

@@ -31,8 +31,10 @@ __all__ = [
 def wire_params(route: Route, params: Mapping[str, object]) -> dict[str, object]:
     """The parameters under the names that this provider knows."""
     renamed = dict(route.renamed)
-    if route.provider == "openai" and is_reasoning_model(route.wire_model):
+    if "max_tokens" in params and route.provider == "openai" and is_reasoning_model(route.wire_model):
         renamed["max_tokens"] = "max_completion_tokens"
+    if not renamed:
+        return dict(params)
     return {renamed.get(name, name): value for name, value in params.items()}
 
 

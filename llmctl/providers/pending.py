@@ -9,6 +9,7 @@ from llmctl.outcome import Outcome
 from llmctl.providers.attempts import Recorder, Tried, not_sent
 from llmctl.providers.budget import Budget, price_problem
 from llmctl.providers.clock import Clock, sleep_unless
+from llmctl.providers.deadlines import Deadlines
 from llmctl.providers.doors import Door
 from llmctl.providers.limits import Ticket
 from llmctl.providers.line import Line
@@ -49,6 +50,7 @@ class Shared:
     clock: Clock
     recorder: Recorder
     budget: Budget
+    deadlines: Deadlines
 
 
 class PendingCall:
@@ -60,6 +62,7 @@ class PendingCall:
         self._clock = shared.clock
         self._recorder = shared.recorder
         self._budget = shared.budget
+        self._deadlines = shared.deadlines
         self._asked = asked
         self._line = line
         self._door = door
@@ -68,8 +71,6 @@ class PendingCall:
         self._total_s = shared.settings.total_timeout_s or 3 * self._timeout_s + _WAITS_S
         self._ends_at = float("inf")
         """On the monotonic clock, once the first request has been sent."""
-        self._read_at = 0.0
-        """When the last answer had been read."""
 
     async def answer(self) -> Answer:
         """The answer that stands, after as many attempts as it takes."""
@@ -181,8 +182,7 @@ class PendingCall:
         elif tape.status is None and not answer.outcome.evidence:
             limits.cancel(ticket)
         else:
-            lag_s = None if tape.ended_at is None else self._read_at - tape.ended_at
-            self._door.leave(ticket, self._asked.request, answer.usage, lag_s, tape.headers)
+            self._door.leave(ticket, self._asked.request, answer.usage, tape.headers)
 
     def _pause_s(self, tried: Tried) -> float | None:
         """What the provider asks all calls of the model to wait; a wait that no call can afford is no pause."""
@@ -191,7 +191,7 @@ class PendingCall:
 
     async def _timed(self, tape: Tape) -> Tried:
         """One request, and its record. Its clock starts here: no waiting before is the provider's time."""
-        problem = await self._line.problem()
+        problem = None if self._line.ready else await self._line.problem()
         started_at, tape.sent_at = self._clock.now(), self._clock.monotonic()
         if not self.tried:
             self._ends_at = tape.sent_at + self._total_s
@@ -199,14 +199,12 @@ class PendingCall:
             answer = await self._send(tape)
         else:
             answer = Answer(Outcome.PROVIDER_ERROR, error=problem, sent=False)
-        self._read_at = self._clock.monotonic()
         return self._recorder.tried(self._asked, answer, tape, number=len(self.tried) + 1, started_at=started_at)
 
     async def _send(self, tape: Tape) -> Answer:
         timeout_s = min(self._timeout_s, self._ends_at - self._clock.monotonic())
         try:
-            async with asyncio.timeout(timeout_s):
-                return await self._line.transport.send(self._asked, tape)
+            return await self._deadlines.within(timeout_s, self._line.transport.send(self._asked, tape))
         except TimeoutError:
             so_far = f" ({len(tape.body)} bytes had come)" if tape.body else ""
             sentence = f"No complete answer within {timeout_s:.3g} s{so_far}."

@@ -84,6 +84,10 @@ class Redactor:
             text = self._without_cut_key(_replaced(text, self.spans(text)))
         return text
 
+    def any_may_hold(self, texts: Iterable[str]) -> bool:
+        """Whether one of the texts may hold what `text` replaces: one look at all of them; False is never wrong."""
+        return self._any_key.may_match("\n".join(texts))
+
     def may_hold(self, data: bytes) -> bool:
         """Whether there may be a known key in UTF-8 text; False is never wrong."""
         return self._known_key.may_match(data)
@@ -155,18 +159,20 @@ class _Sieve:
         if self._pattern is None:
             return False
         try:
-            return self._pattern.search(text) is not None
+            # RE2 wants bytes, and would count the characters before it.
+            return self._pattern.search(text.encode() if isinstance(text, str) else text) is not None
         except UnicodeEncodeError:  # a lone surrogate, which RE2 does not take
             return True
 
 
 def allowed_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The response headers that cannot hold a secret, names in lower case."""
-    return {
-        name: value
-        for name, value in ((name.lower(), value) for name, value in headers.items())
-        if name in _HEADERS or name.startswith("x-ratelimit-")
-    }
+    allowed: dict[str, str] = {}
+    for written, value in headers.items():
+        name = written.lower()
+        if name in _HEADERS or name.startswith("x-ratelimit-"):
+            allowed[name] = value
+    return allowed
 
 
 def _replaced(text: str, spans: Iterable[Span]) -> str:

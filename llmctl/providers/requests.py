@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from llmctl.canonical import digest, plain
@@ -14,7 +15,7 @@ from llmctl.providers.records import ChatRequest
 from llmctl.providers.routes import RESERVED, Route
 from llmctl.safe_text import replace_surrogates
 
-__all__ = ["build_request", "call_key", "request_for"]
+__all__ = ["build_request", "call_key", "frame_for", "request_for", "request_in"]
 
 
 # llama.cpp would go on from what it has read of an earlier prompt. Near ties then depend on the order of the calls:
@@ -37,9 +38,32 @@ def request_for(
         TemplateError: a template fails on the case's variables, or names a file that cannot be sent.
         ProjectError: the prompt and the model do not go together, whatever the case.
     """
+    return request_in(lambda: frame_for(prompt, model), prompt, variables, files)
+
+
+def frame_for(prompt: Prompt, model: ModelConfig) -> ChatRequest:
+    """The request without what differs from case to case.
+
+    Raises:
+        ProjectError: the prompt and the model do not go together.
+    """
+    return ChatRequest(model.model, ()) if prompt.target is not None else build_request(prompt, model, ())
+
+
+def request_in(
+    frame: Callable[[], ChatRequest], prompt: Prompt, variables: Mapping[str, object], files: MessageFiles
+) -> ChatRequest:
+    """What is sent for one case, in the frame that all of its target's requests have.
+
+    Raises:
+        TemplateError: a template fails on the case's variables, or names a file that cannot be sent.
+        ProjectError: the prompt and the model do not go together; said after what is wrong with the case.
+    """
     if prompt.target is not None:
-        return ChatRequest(model.model, (), payload=_clean(templates.render_target(prompt.target, variables)))
-    return build_request(prompt, model, templates.render_messages(prompt, variables, files))
+        payload = _clean(templates.render_target(prompt.target, variables))
+        return replace(frame(), payload=payload)
+    messages = _clean(list(templates.render_messages(prompt, variables, files)))
+    return replace(frame(), messages=tuple(messages))
 
 
 def build_request(prompt: Prompt, model: ModelConfig, messages: Sequence[Mapping[str, object]]) -> ChatRequest:
@@ -106,6 +130,14 @@ def _response_format(prompt: Prompt) -> Mapping[str, object] | None:
 
 def _clean(value: Any) -> Any:
     """Ordinary numbers and text that can be sent: half a surrogate pair cannot."""
+    # Nearly all that is sent is texts in lists and mappings: matching patterns twice took a tenth of a plan.
+    kind = type(value)
+    if kind is str:
+        return value if value.isascii() else replace_surrogates(value)
+    if kind is dict:
+        return {_clean(str(key)): _clean(item) for key, item in value.items()}
+    if kind is list:
+        return [_clean(item) for item in value]
     return _sendable(plain(value))
 
 

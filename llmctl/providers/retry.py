@@ -53,6 +53,8 @@ def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
 
     `Retry-After-Ms` (OpenAI, Azure) is milliseconds, `Retry-After` is seconds or an HTTP date.
     """
+    if "retry-after" not in headers and "retry-after-ms" not in headers:
+        return None
     milliseconds = _number(headers.get("retry-after-ms", "").strip())
     if milliseconds is not None:
         return milliseconds / 1000

@@ -165,22 +165,17 @@ class Tally:
         self._cases = cases or {}
         self._planned_by_target = planned_by_target or {}
         self._planned_by_tag = planned_by_tag or {}
-        self._counts = Counts()
+        self._arrived = 0
         self._cells: dict[tuple[str, str, str, tuple[str, ...]], _Cell] = {}
         self._failures = _First(kept)
         self._errors = _First(kept)
         self._error_kinds: Counter[str] = Counter()
 
-    @property
-    def counts(self) -> Counts:
-        """The running counts of the whole run."""
-        return self._counts
-
     def add(self, result: ResultEvent) -> None:
         """Count a result."""
         facts = self._facts(result)
         evidence = has_evidence(result)
-        self._counts.add(result, evidence=evidence)
+        self._arrived += 1
         name = (result.bank, result.prompt, result.model, result.tags)
         cell = self._cells.get(name)
         if cell is None:
@@ -236,7 +231,7 @@ class Tally:
         return facts is not None and facts.must_pass
 
     def _rank(self, result: ResultEvent, facts: CaseFacts | None) -> _Rank:
-        arrival = self._counts.done
+        arrival = self._arrived
         if facts is None:
             return _Rank(True, sys.maxsize, "", "", 0, arrival)
         return _Rank(not facts.must_pass, facts.order, result.prompt, result.model, result.repeat, arrival)

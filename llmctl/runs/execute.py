@@ -172,7 +172,7 @@ class Executor:
         call = await self.gateway.ask(route, request, repeat=unit.repeat, key=unit.call_key)
         if call.outcome is Outcome.SKIPPED and self._gives_up(route.config.name):
             return None
-        answer = KnownAnswer(f"{self.plan.head.run_id}.{self.next_call}", call)
+        answer = KnownAnswer.of(f"{self.plan.head.run_id}.{self.next_call}", call)
         self.next_call += 1
         # Before it is scored, so that a paid answer survives whatever an evaluator does.
         self.recorder.call(answer.call_id, call, told)

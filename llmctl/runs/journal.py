@@ -11,10 +11,9 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -45,20 +44,14 @@ Told = Callable[[Exception | None, int], None]
 that keeps it from being written."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Entry:
-    """An event on its way, and who is told."""
+    """An event on its way, and who is told; then what is told: made once, it is filled in and not copied."""
 
     event: Event
     told: Told
-
-
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    """An entry that is written, or the error that kept it from being written."""
-
-    entry: _Entry
     error: Exception | None = None
+    """Why it was not written."""
     position: int = -1
 
 
@@ -77,6 +70,8 @@ class JournalWriter:
         self._queue: SimpleQueue[_Entry | Job | None] = SimpleQueue()
         self._jobs: deque[Job] = deque()
         self._gate = threading.Lock()
+        self._hurry = threading.Event()
+        """There is no more to gather for."""
         self._closed = False
         self._failure: str | None = None
         self._unsynced = 0
@@ -86,20 +81,18 @@ class JournalWriter:
 
     def post(self, event: Event, told: Told) -> None:
         """Hand over an event; `told` is called in the writer's thread when it is in the file: keep it short."""
-        with self._gate:
-            if self._closed:
-                raise StoreError(f"The journal {self.path} is closed.")
-            self._queue.put(_Entry(event, told))
+        self._hand_over(_Entry(event, told))
 
     def later(self, job: Job) -> None:
         """Have work done in the writer's thread, after what was handed over before is written.
 
         A job hands its own events over; it must not raise.
         """
-        with self._gate:
-            if self._closed:
-                raise StoreError(f"The journal {self.path} is closed.")
-            self._queue.put(job)
+        self._hand_over(job)
+
+    def hurry(self) -> None:
+        """Write what was handed over now: whoever hands over waits for it."""
+        self._hurry.set()
 
     def append(self, event: Event) -> Future[None]:
         """Hand over an event. The future is done when it is in the file, or holds the StoreError that prevents it."""
@@ -121,7 +114,9 @@ class JournalWriter:
         Raises:
             StoreError: it cannot be written, nor can any later one.
         """
-        await asyncio.wrap_future(self.append(event))
+        future = self.append(event)
+        self.hurry()
+        await asyncio.wrap_future(future)
 
     def close(self) -> None:
         """Write and sync what was handed over, and drop the lock. Closing twice does nothing more.
@@ -134,6 +129,7 @@ class JournalWriter:
             self._closed = True
             if first:
                 self._queue.put(None)
+                self.hurry()
         self._thread.join()
         if first and self._failure is not None:
             raise self._store_error()
@@ -150,6 +146,14 @@ class JournalWriter:
             if error is None:  # else the error under way already says more
                 raise
 
+    def _hand_over(self, item: _Entry | Job) -> None:
+        with self._gate:
+            if self._closed:
+                raise StoreError(f"The journal {self.path} is closed.")
+            self._queue.put(item)
+        if self._queue.qsize() >= _ENOUGH - 1:  # the thread holds one more
+            self._hurry.set()
+
     def _store_error(self) -> StoreError:
         return StoreError(
             f"The journal {self.path} cannot be written: {self._failure}.",
@@ -163,10 +167,15 @@ class JournalWriter:
         while going_on or self._jobs:
             batch = self._next_batch()
             going_on = going_on and None not in batch
-            entries = [item for item in batch if isinstance(item, _Entry)]
-            self._jobs += (item for item in batch if item is not None and not isinstance(item, _Entry))
-            if entries:
-                _tell(self._write(entries))
+            entries: list[_Entry] = []
+            for item in batch:
+                if isinstance(item, _Entry):
+                    entries.append(item)
+                elif item is not None:
+                    self._jobs.append(item)
+            self._write(entries)
+            for entry in entries:
+                entry.told(entry.error, entry.position)
             self._work()
             if self._unsynced and (not going_on or self._unsynced >= _SYNC_LINES or time.monotonic() >= self._sync_at):
                 self._sync()
@@ -179,8 +188,8 @@ class JournalWriter:
             if not self._jobs:
                 patience = max(0.0, self._sync_at - time.monotonic()) if self._unsynced else None
                 batch.append(self._queue.get(timeout=patience))
-                if self._queue.qsize() < _ENOUGH:
-                    time.sleep(_GATHER_S)
+                self._hurry.wait(_GATHER_S)
+                self._hurry.clear()
             while len(batch) < _BATCH_EVENTS and (not batch or batch[-1] is not None):
                 batch.append(self._queue.get_nowait())
         return batch
@@ -191,26 +200,32 @@ class JournalWriter:
         while self._jobs and time.monotonic() < until:
             self._jobs.popleft()()
 
-    def _write(self, entries: list[_Entry]) -> list[_Settled]:
+    def _write(self, entries: list[_Entry]) -> None:
+        """Write what can be written; each entry says what became of it."""
         if self._failure is not None:
-            return [_Settled(entry, self._store_error()) for entry in entries]
+            for entry in entries:
+                entry.error = self._store_error()
+            return
         ready: list[_Entry] = []
         lines: list[bytes] = []
-        refused: list[_Settled] = []
         for entry in entries:
             try:
                 line = _encoded(entry.event, self._seq + 1)
             except Exception as error:  # told to whoever waits; the journal goes on
-                refused.append(_Settled(entry, error))
+                entry.error = error
                 continue
             self._seq += 1
             ready.append(entry)
             lines.append(line)
-        return refused + self._append(ready, lines)
+        if ready:
+            self._append(ready, lines)
 
-    def _append(self, entries: list[_Entry], lines: list[bytes]) -> list[_Settled]:
+    def _append(self, entries: list[_Entry], lines: list[bytes]) -> None:
         whole = len(lines)
-        positions = list(accumulate(map(len, lines), initial=self._file.size))
+        position = self._file.size
+        for entry, line in zip(entries, lines, strict=True):
+            entry.position = position
+            position += len(line)
         try:
             self._file.append(lines)
         except TornWriteError as error:
@@ -218,10 +233,8 @@ class JournalWriter:
         if whole and not self._unsynced:
             self._sync_at = time.monotonic() + _SYNC_S
         self._unsynced += whole
-        return [
-            _Settled(entry, None, positions[index]) if index < whole else _Settled(entry, self._store_error())
-            for index, entry in enumerate(entries)
-        ]
+        for entry in entries[whole:]:
+            entry.error, entry.position = self._store_error(), -1
 
     def _sync(self) -> None:
         self._unsynced = 0
@@ -237,8 +250,3 @@ def _encoded(event: Event, seq: int) -> bytes:
     if len(line) > MAX_LINE_BYTES:
         raise ValueError(f"the event has {len(line)} bytes, more than the {MAX_LINE_BYTES} of the longest line")
     return line
-
-
-def _tell(settled: Iterable[_Settled]) -> None:
-    for item in settled:
-        item.entry.told(item.error, item.position)

@@ -5,7 +5,7 @@ The cases go to the run's journal and what is asked to a temporary file, so that
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -261,12 +261,13 @@ class PlanBuilder:
         """Whether any result of a case is selected."""
         return self.selection.only is None or any(True for target in targets for _ in self._repeats(target, case))
 
-    def _repeats(self, target: Target, case: Case) -> Iterator[int]:
+    def _repeats(self, target: Target, case: Case) -> Iterable[int]:
         """Which draws of a case are selected."""
         only, name = self.selection.only, target.name
-        for repeat in range(1, self.selection.repeat + 1):
-            if only is None or UnitName(case.bank, case.id, name.prompt, name.model, repeat) in only:
-                yield repeat
+        draws = range(1, self.selection.repeat + 1)
+        if only is None:
+            return draws
+        return [draw for draw in draws if UnitName(case.bank, case.id, name.prompt, name.model, draw) in only]
 
 
 @dataclass(slots=True)

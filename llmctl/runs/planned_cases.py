@@ -88,8 +88,8 @@ class CaseReader:
             weight=fields["weight"],
             pass_score=fields["pass_score"],
         )
-        built = tuple(registry.build(spec, case, self._semantic) for spec in case.evaluators)
-        return PlannedCase(case, built, number)
+        built = [registry.build(spec, case, self._semantic) for spec in case.evaluators]
+        return PlannedCase(case, tuple(built), number)
 
     def close(self) -> None:
         """Close the journal."""

@@ -139,6 +139,7 @@ class Recorder:
         Raises:
             StoreError: the journal cannot be written.
         """
+        self._journal.hurry()
         await self._empty.wait()
         if self.failure is not None:
             raise self.failure
@@ -164,7 +165,7 @@ class Recorder:
     def _score(self, finished: Finished) -> None:
         planned = self._cases.at(finished.unit.case_position, finished.unit.case_number)
         answer = finished.answer()
-        subject = subject_of(planned.case, answer.call)
+        subject = subject_of(planned.case, answer)
         judged = judge_now(planned.evaluators, subject, self._embedding.embed, self._embedding.identity)
         if isinstance(judged, Verdict):
             self._record(finished, planned, answer, judged)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from llmctl.canonical import written
 from llmctl.evaluators.verdict import Subject, Verdict
 from llmctl.project.models import Case
-from llmctl.providers.records import Call
 from llmctl.runs.records import ResultEvent, TargetName
 from llmctl.runs.reuse import KnownAnswer
 from llmctl.runs.spool import SpooledUnit
@@ -23,48 +22,47 @@ class Scored:
     cached: bool
 
 
-def subject_of(case: Case, call: Call) -> Subject:
+def subject_of(case: Case, answer: KnownAnswer) -> Subject:
     """What evaluators may look at."""
     return Subject(
-        output=call.output,
-        outcome=call.outcome,
+        output=answer.output,
+        outcome=answer.outcome,
         expected=case.expected,
         has_expected=case.has_expected,
         vars=case.vars,
         pass_score=case.pass_score,
-        finish_reason=call.finish_reason,
-        tool_calls=call.tool_calls,
-        latency_ms=call.latency_ms,
-        ttft_ms=call.ttft_ms,
-        cost_usd=call.cost_usd,
-        input_tokens=call.usage.input_tokens,
-        output_tokens=call.usage.output_tokens,
+        finish_reason=answer.finish_reason,
+        tool_calls=answer.tool_calls,
+        latency_ms=answer.latency_ms,
+        ttft_ms=answer.ttft_ms,
+        cost_usd=answer.cost_usd,
+        input_tokens=answer.input_tokens,
+        output_tokens=answer.output_tokens,
     )
 
 
 def make_result(unit: SpooledUnit, target: TargetName, case: Case, answer: KnownAnswer, scored: Scored) -> ResultEvent:
     """The result of one unit. Latency and cost are the call's own, also where it was not sent for this result."""
-    call = answer.call
     return ResultEvent(
         bank=case.bank,
         case_id=case.id,
         prompt=target.prompt,
         model=target.model,
         repeat=unit.repeat,
-        outcome=call.outcome,
+        outcome=answer.outcome,
         passed=scored.verdict.passed,
         score=scored.verdict.score,
-        reason=_reason(call, scored.verdict),
+        reason=_reason(answer, scored.verdict),
         call_id=answer.call_id,
         call_key=unit.call_key,
         cached=scored.cached,
-        output=call.output,
-        finish_reason=call.finish_reason,
-        latency_ms=call.latency_ms,
-        ttft_ms=call.ttft_ms,
-        input_tokens=call.usage.input_tokens,
-        output_tokens=call.usage.output_tokens,
-        cost_usd=call.cost_usd,
+        output=answer.output,
+        finish_reason=answer.finish_reason,
+        latency_ms=answer.latency_ms,
+        ttft_ms=answer.ttft_ms,
+        input_tokens=answer.input_tokens,
+        output_tokens=answer.output_tokens,
+        cost_usd=answer.cost_usd,
         scores=scored.verdict.scores,
         tags=case.tags,
         expected=written(case.expected) if case.has_expected else None,
@@ -74,6 +72,6 @@ def make_result(unit: SpooledUnit, target: TargetName, case: Case, answer: Known
     )
 
 
-def _reason(call: Call, verdict: Verdict) -> str:
+def _reason(answer: KnownAnswer, verdict: Verdict) -> str:
     """Why there is no pass: where no answer came, what the provider or the gateway said of it."""
-    return call.error if call.error and not call.outcome.evidence else verdict.reason
+    return answer.error if answer.error and not answer.outcome.evidence else verdict.reason

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from llmctl.errors import StoreError
+from llmctl.outcome import Outcome
 from llmctl.providers.records import Call
 from llmctl.runs.history import History, Location
 from llmctl.runs.line_reader import LineReader
-from llmctl.runs.records import CallEvent
 from llmctl.runs.spool import UnitSpool
 from llmctl.runs.target import Target
 from llmctl.store.layout import Layout
@@ -24,12 +25,64 @@ _UNKNOWN = -1
 _OPEN_JOURNALS = 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class KnownAnswer:
-    """A call that was made, and the id under which it is stored."""
+    """What is scored and reported of a call that was made.
+
+    Neither frozen nor a `Call`: one is made for each result, and to make a whole call of a line took 18 us, not 9.
+    """
 
     call_id: str
-    call: Call
+    """Under which the call is stored."""
+    outcome: Outcome
+    output: str | None
+    tool_calls: Sequence[Mapping[str, object]]
+    finish_reason: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    latency_ms: float
+    ttft_ms: float | None
+    error: str | None
+
+    @classmethod
+    def of(cls, call_id: str, call: Call) -> KnownAnswer:
+        """From a call that has just been made."""
+        return cls(
+            call_id,
+            call.outcome,
+            call.output,
+            call.tool_calls,
+            call.finish_reason,
+            call.usage.input_tokens,
+            call.usage.output_tokens,
+            call.cost_usd,
+            call.latency_ms,
+            call.ttft_ms,
+            call.error,
+        )
+
+    @classmethod
+    def from_line(cls, fields: Mapping[str, Any]) -> KnownAnswer:
+        """From the fields of a call's line.
+
+        Raises:
+            LookupError, TypeError, ValueError: they are not those of a call.
+        """
+        call = fields["call"]
+        return cls(
+            fields["call_id"],
+            Outcome(call["outcome"]),
+            call["output"],
+            call["tool_calls"],
+            call["finish_reason"],
+            call["usage"]["input_tokens"],
+            call["usage"]["output_tokens"],
+            call["cost_usd"],
+            call["latency_ms"],
+            call["ttft_ms"],
+            call["error"],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +168,21 @@ class KnownAnswers:
 
 
 def read_answer(journal: LineReader, position: int) -> KnownAnswer:
-    """The call whose line begins at a byte of a journal.
+    """The answer of the call whose line begins at a byte of a journal.
 
     Raises:
         StoreError: the journal is gone, or damaged.
     """
-    event = journal.at(position)
-    if not isinstance(event, CallEvent):
+    line = journal.fields_at(position)
+    if line.type != "call":
         raise StoreError(f"The journal {journal.journal} holds no call at byte {position}.")
-    return KnownAnswer(event.call_id, event.call)
+    try:
+        return KnownAnswer.from_line(line.fields)
+    except (LookupError, TypeError, ValueError):
+        raise StoreError(
+            f"The call at byte {position} of the journal {journal.journal} cannot be read.",
+            hint="With --no-cache it is sent again.",
+        ) from None
 
 
 def seconds(age: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from llmctl.evaluators.built import BuiltEvaluator
 from llmctl.project.message_files import MessageFiles
@@ -16,7 +17,7 @@ from llmctl.runs.records import TargetName
 __all__ = ["PlannedCase", "Target"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Target:
     """One prompt x model, and the way to who answers."""
 
@@ -24,10 +25,14 @@ class Target:
     model: ModelConfig
     route: Route
 
-    @property
+    @cached_property
     def name(self) -> TargetName:
         """What results and reports call it."""
         return TargetName(self.prompt.label, self.model.name)
+
+    @cached_property
+    def _frame(self) -> ChatRequest:
+        return requests.frame_for(self.prompt, self.model)
 
     def request(self, variables: Mapping[str, object], files: MessageFiles) -> ChatRequest:
         """What this target asks for a case's variables.
@@ -36,7 +41,7 @@ class Target:
             TemplateError: a template fails on the variables, or names a file that cannot be sent.
             ProjectError: prompt and model do not go together, whatever the case.
         """
-        return requests.request_for(self.prompt, self.model, variables, files)
+        return requests.request_in(lambda: self._frame, self.prompt, variables, files)
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,7 @@ def test_a_full_disk_stops_the_sending(
         assert llmctl("eval", "--no-cache", "-j", str(IN_FLIGHT)).code == 4
     store = tmp_path / ".llmctl"
     calls = sum(isinstance(event, CallEvent) for journal in journals_of(store) for event in events_in(journal))
-    # So many answers may wait to be written at once (`Run.room`); a model that takes its time has fewer on their way.
+    # So many answers may wait to be written at once (the recorder's room); a slow model has fewer on their way.
     assert calls <= len(server.seen) - before <= calls + 64
     keeps_what_was_told(store, told, calls, whole=True)
 

@@ -351,3 +351,10 @@ def test_hostile_text_takes_no_time(piece: str) -> None:
     redactor = Redactor({"A_TOKEN": '\\\\"\\\\\\"\\"\\\\', "B_TOKEN": "abcd\\\\efgh"})
     text = piece * (100_000 // len(piece))
     assert isinstance(redactor.text(text + "abcd"), str)
+
+
+@pytest.mark.parametrize("key", ["0000000%", "0000000&", "%25%2525", "&amp;&&&&"])
+def test_an_escape_that_begins_like_its_character_is_taken_whole(key: str) -> None:
+    redactor = Redactor({"ACME_API_KEY": key})
+    for text in (quote_plus(key), html.escape(key), key):
+        assert redactor.exact(text) == REDACTED

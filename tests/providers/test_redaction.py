@@ -61,6 +61,21 @@ def test_short_and_other_values_stay() -> None:
     assert redactor.text("none of /home/somebody") == "none of /home/somebody"
 
 
+@given(st.lists(st.one_of(st.text(), st.sampled_from([CANARY, "sk-abcdefghijklmnopqrst", CANARY[:9], "Bearer x"]))))
+def test_one_look_at_many_texts_misses_none(texts: list[str]) -> None:
+    redactor = Redactor({"A_API_KEY": CANARY})
+    if not redactor.any_may_hold(texts):
+        assert [redactor.text(text) for text in texts] == texts
+
+
+def test_one_look_finds_a_key_in_each_place() -> None:
+    redactor = Redactor({"A_API_KEY": CANARY})
+    for key in (CANARY, "sk-abcdefghijklmnopqrst"):
+        for place in range(3):
+            assert redactor.any_may_hold(["one", "two", *["three"] * place, key, "four"])
+    assert not redactor.any_may_hold(["one", "two", "", "four"])
+
+
 def test_answers_keep_what_only_looks_like_a_key() -> None:
     redactor = Redactor({"A_API_KEY": CANARY})
     calls = ({"function": {"arguments": f"{CANARY} sk-abcdefghijklmnopqrst"}},)

@@ -14,7 +14,7 @@ from functools import lru_cache
 from types import TracebackType
 
 import jinja2
-from jinja2 import meta
+from jinja2 import meta, nodes
 
 from llmctl.canonical import plain, written
 from llmctl.errors import Place
@@ -49,6 +49,8 @@ class Template:
     required: frozenset[str]
     """Those of them that it does not ask about first with `is defined` or `default`."""
     _compiled: jinja2.Template
+    _text: str | None = None
+    """What it always makes, where it is nothing but text."""
 
     def render(self, variables: Mapping[str, object], *, encode: Callable[[str], str] | None = None) -> str:
         """Fill in the variables; `encode` changes each value that is printed, not the template's own text.
@@ -56,6 +58,8 @@ class Template:
         Raises:
             TemplateError: a variable is missing or no plain data, or the template fails or exceeds a limit.
         """
+        if self._text is not None:
+            return self._text
         used = {name: variables[name] for name in self.variables if name in variables}
         for name, value in used.items():
             if type(value) not in SCALARS:
@@ -107,6 +111,7 @@ def compile_template(text: str) -> Template:
         check_nodes(tree, FILTERS, TESTS)
         variables = frozenset(meta.find_undeclared_variables(tree))
         required = required_variables(tree, variables)
+        plain_text = _plain_text(tree)
         meter(tree)
         code = _SANDBOX.compile(tree, filename="<template>")
     except TemplateError:
@@ -120,7 +125,16 @@ def compile_template(text: str) -> Template:
     except Exception as error:
         # A template's author can make Jinja2's parser fail in ways that it does not foresee.
         raise TemplateError(_sentence(error)) from None
-    return Template(variables, required, jinja2.Template.from_code(_SANDBOX, code, dict(_SANDBOX.globals)))
+    compiled = jinja2.Template.from_code(_SANDBOX, code, dict(_SANDBOX.globals))
+    return Template(variables, required, compiled, plain_text)
+
+
+def _plain_text(tree: nodes.Template) -> str | None:
+    """What a template makes that has no expression and no statement in it; None for any other."""
+    parts = [part for output in tree.body for part in (output.nodes if isinstance(output, nodes.Output) else (output,))]
+    if not all(isinstance(part, nodes.TemplateData) for part in parts):
+        return None
+    return "".join(part.data for part in parts if isinstance(part, nodes.TemplateData))
 
 
 def render_messages(
