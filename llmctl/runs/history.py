@@ -6,8 +6,6 @@ are read in chunks, in the order of their journal.
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -35,6 +33,7 @@ from llmctl.runs.records import (
     UnitName,
 )
 from llmctl.runs.rows import Row, columns
+from llmctl.runs.run_names import find_run, nearest_hint
 from llmctl.store.database import CorruptError, open_database
 from llmctl.store.layout import Layout
 
@@ -42,7 +41,6 @@ __all__ = ["Averages", "History", "Location", "RunState", "RunSummary"]
 
 _WAIT_S = 10.0
 _CHUNK = 2000
-_MIN_PREFIX = 6
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -166,13 +164,7 @@ class History:
         Raises:
             UsageError: there is none, or several.
         """
-        if back := re.fullmatch(r"@last(?:~(\d{1,9}))?", reference):
-            return self._back(int(back[1] or 0))
-        kind, text = _kind(reference)
-        found: list[tuple[str, str | None]] = [(row[0], row[1]) for row in self._matches(kind, text)]
-        if len(found) == 1:
-            return found[0][0]
-        raise self._ambiguous(reference, found) if found else self._unknown(reference, kind, text)
+        return find_run(self._rows, reference)
 
     def head(self, run_id: str) -> RunEvent:
         """How the run began.
@@ -221,7 +213,7 @@ class History:
         """
         prompts = {prompt.label: prompt for prompt in self.prompts(run_id)}
         if label not in prompts:
-            raise UsageError(f'The run {run_id} has no prompt "{label}".', hint=_nearest(label, list(prompts)))
+            raise UsageError(f'The run {run_id} has no prompt "{label}".', hint=nearest_hint(label, list(prompts)))
         return prompts[label]
 
     def case(self, run_id: str, bank: str, case_id: str) -> CaseEvent:
@@ -237,7 +229,7 @@ class History:
         if found:
             return rows.case_of(found[0])
         ids = self._rows("SELECT DISTINCT case_id FROM case_rows WHERE run_id = ? AND bank = ?", [run_id, bank])
-        near = _nearest(case_id, [row[0] for row in ids])
+        near = nearest_hint(case_id, [row[0] for row in ids])
         raise UsageError(f'The run {run_id} has no case "{case_id}" of the bank "{bank}".', hint=near)
 
     def call(self, call_id: str) -> Call:
@@ -374,57 +366,7 @@ class History:
             return RunState(status)
         return RunState.RUNNING if is_alive(self.layout.journal(run_id)) else RunState.KILLED
 
-    def _back(self, steps: int) -> str:
-        found = self._rows("SELECT run_id FROM journal_rows ORDER BY run_id DESC LIMIT 1 OFFSET ?", [steps])
-        if found:
-            return str(found[0][0])
-        count = self._rows("SELECT count(*) FROM journal_rows", [])
-        total = count[0][0] if count else 0
-        if total == 0:
-            raise UsageError("There is no run yet.", hint="Make one with `llmctl eval`.")
-        raise UsageError(f"There {'is' if total == 1 else 'are'} only {total} {'run' if total == 1 else 'runs'}.")
-
-    def _matches(self, kind: str, text: str) -> list[Row]:
-        by_id = "starts_with(j.run_id, lower($text))" if len(text) >= _MIN_PREFIX else "j.run_id = $text"
-        condition = {"run": by_id, "label": "h.label = $text", "any": f"({by_id} OR h.label = $text)"}[kind]
-        return self._rows(
-            "SELECT DISTINCT j.run_id, h.label FROM journal_rows j LEFT JOIN run_heads h USING (run_id) "
-            f"WHERE {condition} ORDER BY j.run_id DESC",
-            {"text": text},
-        )
-
-    def _ambiguous(self, reference: str, found: Sequence[tuple[str, str | None]]) -> UsageError:
-        listed = ", ".join(f"{run_id} ({label})" if label else run_id for run_id, label in found[:5])
-        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-        return UsageError(f'"{reference}" means {len(found)} runs: {listed}{more}.', hint="Give the whole id of one.")
-
-    def _unknown(self, reference: str, kind: str, text: str) -> UsageError:
-        if (
-            kind != "label"
-            and len(text) < _MIN_PREFIX
-            and self._rows("SELECT 1 FROM journal_rows WHERE starts_with(run_id, lower(?)) LIMIT 1", [text])
-        ):
-            return UsageError(
-                f'"{reference}" is too short for a run id.', hint=f"Give {_MIN_PREFIX} characters of it, or more."
-            )
-        known = self._rows(
-            "SELECT DISTINCT unnest([run_id, label]) FROM (FROM run_heads ORDER BY run_id DESC LIMIT 1000)",
-            [],
-        )
-        near = _nearest(text, [row[0] for row in known if row[0]])
-        return UsageError(f'There is no run "{reference}".', hint=near or "List the runs with `llmctl runs`.")
-
-
-def _kind(reference: str) -> tuple[str, str]:
-    kind, colon, text = reference.partition(":")
-    return (kind, text) if colon and kind in ("run", "label") else ("any", reference)
-
 
 def _utc(value: object) -> datetime | None:
     # DuckDB gives a timestamp that Python's datetime cannot hold as text.
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) else None
-
-
-def _nearest(text: str, known: Sequence[str]) -> str | None:
-    close = difflib.get_close_matches(text, known, n=1)
-    return f'Did you mean "{close[0]}"?' if close else None

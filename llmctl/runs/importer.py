@@ -10,7 +10,7 @@ import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +30,6 @@ from llmctl.store.database import (
     quarantine,
 )
 from llmctl.store.engine import WRITING_MB, set_memory
-from llmctl.store.file_lock import LockTimeoutError, locked
 from llmctl.store.layout import Layout
 from llmctl.store.schema import EVENT_TABLES
 
@@ -215,15 +214,20 @@ def _changed_ns(path: Path) -> int:
 
 @contextmanager
 def _locked(layout: Layout, wait_s: float) -> Iterator[None]:
-    """One importer at a time."""
-    with ExitStack() as held:
-        try:
-            held.enter_context(locked(layout.lock, wait_s=wait_s))
-        except LockTimeoutError:
-            raise BusyError(f"Another process is importing into {layout.database}.") from None
-        except OSError as error:
-            raise BusyError(f"The lock {layout.lock} cannot be taken: {error.strerror}.") from None
+    """One importer at a time. The system drops the lock with the process that holds it."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(layout.lock, timeout=wait_s, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise BusyError(f"Another process is importing into {layout.database}.") from None
+    except OSError as error:
+        raise BusyError(f"The lock {layout.lock} cannot be taken: {error.strerror}.") from None
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _turn(layout: Layout, wait_s: float, *, may_rebuild: bool) -> tuple[ImportSummary, bool]:
