@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from llmctl.canonical import written
-from llmctl.evaluators.json_text import json_text, pointer_text, read_json, split_pointer
+from llmctl.evaluators.json_text import json_text, pointer_text, read_json
 from llmctl.evaluators.patterns import Pattern, compile_pattern
 from llmctl.evaluators.wording import nearest, quote, visible
+from llmctl.project.json_pointer import split_pointer
 
 __all__ = ["Extraction", "Extractor", "PatternExtractor", "PointerExtractor", "compile_extract"]
 

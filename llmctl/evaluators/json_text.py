@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from llmctl.canonical import WrittenFloat, WrittenInt, plain
 from llmctl.evaluators.wording import QUOTE_CHARACTERS, quote, shorten, visible
 
-__all__ = ["MAX_DEPTH", "JsonRead", "json_difference", "json_text", "pointer_text", "read_json", "split_pointer"]
+__all__ = ["MAX_DEPTH", "JsonRead", "json_difference", "json_text", "pointer_text", "read_json"]
 
 MAX_DEPTH = 100
 """Deeper nesting is what a model writes that repeats itself; it counts as unreadable."""
@@ -101,23 +101,6 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant, 
 def json_text(value: object) -> str:
     """Compact JSON of a value, letters as they are; a text inside a structure keeps its quotes."""
     return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
-
-
-def split_pointer(pointer: str) -> tuple[str, ...]:
-    """The keys of a JSON pointer (RFC 6901).
-
-    Raises:
-        ValueError: it does not begin with `/`, or `~` stands before anything but 0 and 1.
-    """
-    if not pointer:
-        return ()
-    if not pointer.startswith("/"):
-        raise ValueError("does not begin with /")
-    keys = pointer[1:].split("/")
-    for key in keys:
-        if "~" in key.replace("~0", "").replace("~1", ""):
-            raise ValueError("is no JSON pointer: ~ is written ~0, and / inside a key ~1")
-    return tuple(key.replace("~1", "/").replace("~0", "~") for key in keys)
 
 
 def pointer_text(path: Sequence[str | int]) -> str:
