@@ -77,6 +77,10 @@ class Context:
     cost_usd: float | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached: bool = False
+    """The answer is one from before: its times and its cost are those of its own call."""
+    tools: Sequence[Mapping[str, object]] = ()
+    """The tools that the prompt offers, as they are sent."""
     embed: Embed | None = None
 
 

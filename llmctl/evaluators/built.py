@@ -14,7 +14,7 @@ from llmctl.project.models import EvaluatorSpec
 __all__ = ["BuiltEvaluator", "Judged", "NothingToJudge", "judge_all"]
 
 
-_ALL = tuple(field.name for field in fields(Context) if field.name not in ("has_expected", "embed"))
+_ALL = tuple(field.name for field in fields(Context) if field.name not in ("has_expected", "cached", "embed"))
 """What an evaluator may read that does not say: a plugin's."""
 
 

@@ -36,6 +36,10 @@ class Subject:
     cost_usd: float | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached: bool = False
+    """The answer is one from before: its times and its cost are those of its own call."""
+    tools: Sequence[Mapping[str, object]] = ()
+    """The tools that the prompt offers, as they are sent."""
 
     def context(self, embed: Embed | None = None) -> Context:
         """What evaluators see."""
@@ -54,6 +58,8 @@ class Subject:
             cost_usd=self.cost_usd,
             input_tokens=self.input_tokens,
             output_tokens=self.output_tokens,
+            cached=self.cached,
+            tools=self.tools,
             embed=embed,
         )
 

@@ -1,4 +1,4 @@
-"""docs/evaluators.md: a section for every evaluator, every argument in it, every example true."""
+"""docs/evaluators: a page for every evaluator, every argument on it, every example true."""
 
 from __future__ import annotations
 
@@ -19,8 +19,20 @@ from llmctl.project.models import SemanticSettings
 
 from .entries import case_of, spec_of
 
-PAGE = (Path(__file__).parents[2] / "docs" / "evaluators.md").read_text(encoding="utf-8")
-EXAMPLES = [yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.M | re.S)]
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = {page.stem: page.read_text(encoding="utf-8") for page in sorted((DOCS / "evaluators").glob("*.md"))}
+INDEX = (DOCS / "evaluators.md").read_text(encoding="utf-8")
+
+
+def _examples(page: str) -> list[Any]:
+    return [yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```$", page, re.M | re.S)]
+
+
+EXAMPLES = [
+    pytest.param(example, id=f"{name}-{number}")
+    for name, page in {"index": INDEX, **PAGES}.items()
+    for number, example in enumerate(_examples(page), start=1)
+]
 
 # measured with all-MiniLM-L6-v2, against the reference in the example
 SIMILARITIES = {
@@ -34,20 +46,15 @@ async def embed_recorded(texts: Any) -> list[Vector]:
     return [(SIMILARITIES[text], math.sqrt(1 - SIMILARITIES[text] ** 2)) for text in texts]
 
 
-def _section(name: str) -> str:
-    found = re.search(rf"^## `{name}`\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S)
-    assert found, f"docs/evaluators.md has no section on {name}"
-    return found[1]
-
-
 @pytest.mark.parametrize("name", sorted(names()))
-def test_every_evaluator_has_a_section_with_its_arguments_and_an_example(name: str) -> None:
-    section = _section(name)
-    [*examples] = re.findall(r"^```yaml\n(.*?)^```$", section, re.M | re.S)
-    used = {spec_of(entry).name for text in examples for entry in yaml.safe_load(text)["evaluators"]}
+def test_every_evaluator_has_a_page_with_its_arguments_and_an_example(name: str) -> None:
+    page = PAGES[name]
+    assert page.startswith(f"# `{name}`\n")
+    assert f"[`{name}`](evaluators/{name}.md)" in INDEX
+    used = {spec_of(entry).name for example in _examples(page) for entry in example["evaluators"]}
     assert name in used
     if name not in COMBINATORS:
-        rows = re.findall(r"^\| `(\w+)` \|", section, re.M)
+        rows = re.findall(r"^\| `(\w+)` \|", page, re.M)
         assert rows == list(arguments_of(evaluator_class(name)))
 
 
@@ -62,7 +69,7 @@ def test_every_example_can_be_built_and_its_samples_are_right(example: dict[str,
 
 @pytest.mark.parametrize("kind", ["good", "bad"])
 async def test_the_samples_of_semantic_are_right_too(kind: str) -> None:
-    [example] = [example for example in EXAMPLES if "semantic" in example["evaluators"][0]]
+    [example] = _examples(PAGES["semantic"])
     spec = spec_of(example["evaluators"][0])
     case = case_of(example)
     built = build(spec, case, SemanticSettings())
@@ -73,9 +80,9 @@ async def test_the_samples_of_semantic_are_right_too(kind: str) -> None:
 
 @pytest.mark.parametrize(("name", "field"), [("latency", "latency_ms"), ("cost", "cost_usd")])
 async def test_the_comments_on_limits_are_right(name: str, field: str) -> None:
-    said = re.search(rf"{name}: \S+ +# (\S+) \w+ pass, (\S+) \w+ fail", _section(name))
+    said = re.search(rf"{name}: \S+ +# (\S+) \w+ pass, (\S+) \w+ fail", PAGES[name])
     assert said
-    [example] = [example for example in EXAMPLES if name in example["evaluators"][0]]
+    [example] = _examples(PAGES[name])
     built = build(spec_of(example["evaluators"][0]), None, SemanticSettings())
     for value, passed in ((said[1], True), (said[2], False)):
         subject = Subject("x", **{field: float(value)})  # type: ignore[arg-type]
@@ -83,4 +90,8 @@ async def test_the_comments_on_limits_are_right(name: str, field: str) -> None:
 
 
 def test_the_page_warns_of_what_embeddings_cannot_see() -> None:
-    assert "blind to negation and numbers" in _section("semantic")
+    assert "blind to negation and numbers" in PAGES["semantic"]
+
+
+def test_there_is_no_page_of_an_evaluator_that_does_not_exist() -> None:
+    assert set(PAGES) <= names()
