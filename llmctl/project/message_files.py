@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import base64
 import os
 import stat
@@ -119,6 +120,8 @@ class MessageFiles:
 def _cannot_open(path: str, error: OSError) -> str:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return f"there is no file {path}"
+    if error.errno == errno.ELOOP:
+        return f"{path} cannot be followed to a file"
     return f"{path} cannot be read: {error.strerror}"
 
 
