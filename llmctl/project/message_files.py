@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import base64
+import errno
 import os
 import stat
 from collections import OrderedDict
