@@ -11,7 +11,7 @@ from benchmarks.results import Machine, Row
 
 __all__ = ["busy_notes", "this_machine"]
 
-_VERSIONED = ("llmctl-toolkit", "aiohttp", "litellm", "duckdb", "orjson", "pydantic")
+_VERSIONED = ("llmctl-toolkit", "aiohttp", "httptools", "litellm", "duckdb", "orjson", "pydantic")
 _QUIET_CORES = 0.15
 """What everything else may use while something is measured."""
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 PAGE = Path(__file__).parent / "commands.md"
 COMMANDS = (
-    *("", "init", "validate", "eval", "try", "runs", "show"),
-    *("models", "models pull", "models list", "doctor", "schema"),
+    *("", "init", "validate", "eval", "try", "rescore", "runs", "show"),
+    *("judge", "judge calibrate", "models", "models pull", "models list", "doctor", "schema"),
+    *("import", "import promptfoo", "import openai-evals", "import inspect", "bank", "bank import", "bank export"),
 )
 HEAD = """# Commands
 

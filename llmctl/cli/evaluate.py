@@ -105,7 +105,7 @@ def evaluate(
     session: Session = ctx.obj
     settings = session.config.eval
     ending = Ending(tuple(output or ()), as_json=as_json, strict=strict, dry_run=dry_run)
-    _check_outputs(ending.outputs)
+    ending.check()
     options = RunOptions(
         command=session.redactor.exact(shlex.join(["llmctl", *sys.argv[1:]])),
         concurrency=concurrency or settings.concurrency,
@@ -137,13 +137,6 @@ def evaluate(
     if failed is not None:
         selection, options = _failed(session, failed, selection, options)
     launch(session, _plan(session, selection, options), options, ending)
-
-
-def _check_outputs(paths: Iterable[Path]) -> None:
-    for path in paths:
-        from llmctl.report.files import check_output  # every format's own modules: only where one is asked for
-
-        check_output(path)
 
 
 def _refuse_selection(given: Iterable[object]) -> None:

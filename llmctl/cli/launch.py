@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from llmctl.report.model import RunReport
     from llmctl.report.tally import Tally
     from llmctl.runs.head import RunOptions
+    from llmctl.runs.judged_calls import JudgedCalls
     from llmctl.runs.plan import Plan
     from llmctl.runs.records import ResultEvent
-    from llmctl.runs.reuse import KnownAnswers
+    from llmctl.runs.reuse import KnownAnswers, Rules
     from llmctl.runs.run import Run, RunOutcome
 
-__all__ = ["Ending", "launch"]
+__all__ = ["Ending", "exit_code", "launch", "take_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,17 @@ class Ending:
     as_json: bool = False
     strict: bool = False
     dry_run: bool = False
+
+    def check(self) -> None:
+        """Say before anything is sent that a file could not be written.
+
+        Raises:
+            UsageError: no format has its ending, or it cannot stand there.
+        """
+        for path in self.outputs:
+            from llmctl.report.files import check_output  # every format's own modules: only where one is asked for
+
+            check_output(path)
 
 
 def launch(session: Session, plan: Plan, options: RunOptions, ending: Ending) -> None:
@@ -45,31 +57,30 @@ def launch(session: Session, plan: Plan, options: RunOptions, ending: Ending) ->
     with plan:
         render_problems(stderr(), plan.warnings)
         if options.max_cost_usd is not None:
-            require_prices(plan.targets, plan.units)
+            require_prices(plan.targets, plan.units, plan.judges.values())
         known = _known(session, plan, options)
         if ending.dry_run:
             _show_estimate(session, plan, known, options, as_json=ending.as_json)
             return
-        run = Run(plan, options, session.environ, known)
+        run = Run(plan, options, session.environ, known, _judged(session, plan, options))
         tally = _tally(run)
         outcome = _execute(run, tally)
         report = _show(run, tally, outcome, ending)
         for warning in outcome.warnings:
             stderr().print(warning, style="yellow", soft_wrap=True)
-    _import(session)
-    raise typer.Exit(_exit_code(report, outcome, session.config.gate.max_missing, strict=ending.strict))
+    take_in(session)
+    raise typer.Exit(exit_code(report, outcome.code, session.config.gate.max_missing, strict=ending.strict))
 
 
 def _known(session: Session, plan: Plan, options: RunOptions) -> KnownAnswers:
     """The stored answers to the plan's calls; without a cache only those of the run that goes on."""
     from llmctl.runs.history import History
-    from llmctl.runs.reuse import KnownAnswers, Rules
+    from llmctl.runs.reuse import KnownAnswers
 
     known = KnownAnswers(session.config.store)
     if not options.cache and not plan.goes_on:
         return known
-    own = plan.head.run_id if plan.goes_on else None
-    rules = Rules(options.cache_max_age, time.time(), others=options.cache, own=own)
+    rules = _rules(plan, options)
     try:
         known.find(History(session.config.store), plan.units, plan.targets, rules)
     except StoreError as error:
@@ -79,13 +90,34 @@ def _known(session: Session, plan: Plan, options: RunOptions) -> KnownAnswers:
     return known
 
 
+def _judged(session: Session, plan: Plan, options: RunOptions) -> JudgedCalls:
+    """The same of what the judges have answered."""
+    from llmctl.runs.history import History
+    from llmctl.runs.judged_calls import JudgedCalls
+    from llmctl.store.layout import Layout
+
+    judged = JudgedCalls(Layout(session.config.store))
+    if plan.judges:
+        judged.find(History(session.config.store), plan.judges.values(), _rules(plan, options))
+    return judged
+
+
+def _rules(plan: Plan, options: RunOptions) -> Rules:
+    from llmctl.runs.reuse import Rules
+
+    own = plan.head.run_id if plan.goes_on else None
+    return Rules(options.cache_max_age, time.time(), others=options.cache, own=own)
+
+
 def _show_estimate(session: Session, plan: Plan, known: KnownAnswers, options: RunOptions, *, as_json: bool) -> None:
     from llmctl.cli.screen import print_json, stdout
     from llmctl.report.dry_run import dry_run_json, render_dry_run
     from llmctl.runs.forecast import forecast
     from llmctl.runs.history import History
 
-    expected = forecast(plan, known, History(session.config.store), options.max_cost_usd)
+    expected = forecast(
+        plan, known, History(session.config.store), options.max_cost_usd, _judged(session, plan, options)
+    )
     if as_json:
         print_json(dry_run_json(expected))
     else:
@@ -101,6 +133,7 @@ def _tally(run: Run) -> Tally:
     tally = Tally(
         planned_by_target={TargetKey(one.bank, one.prompt, one.model): one.planned for one in event.targets},
         planned_by_tag=event.tags,
+        classes=run.plan.classes,
     )
     if run.plan.goes_on:
         for result in run.results():
@@ -128,10 +161,13 @@ def _execute(run: Run, tally: Tally) -> RunOutcome:
 def _show(run: Run, tally: Tally, outcome: RunOutcome, ending: Ending) -> RunReport:
     """The report: on stdout as tables or as one document, and in every file asked for."""
     from llmctl.cli.screen import stdout
+    from llmctl.report.judges import asked_in_run
     from llmctl.report.model import RunHead
     from llmctl.report.terminal import render_report
 
     report = tally.report(RunHead.of(replace(run.plan.head, planned=run.plan.event.planned), outcome.end))
+    judging = asked_in_run(run.plan.config, run.plan.judge_events, outcome.judges)
+    report = replace(report, judging=judging)
     for path in ending.outputs:
         from llmctl.report.files import write_report
 
@@ -145,7 +181,7 @@ def _show(run: Run, tally: Tally, outcome: RunOutcome, ending: Ending) -> RunRep
     return report
 
 
-def _import(session: Session) -> None:
+def take_in(session: Session) -> None:
     """Take the journal into the store, after the report is shown: it comes from the journal, and is kept anyway."""
     from llmctl.cli.screen import stderr
     from llmctl.runs.importer import import_journals
@@ -157,9 +193,10 @@ def _import(session: Session) -> None:
         stderr().print(f"The store was damaged and is built anew; the old one is {said.rebuilt}.", soft_wrap=True)
 
 
-def _exit_code(report: RunReport, outcome: RunOutcome, max_missing: float, *, strict: bool) -> ExitCode:
-    if outcome.code is not None:
-        return outcome.code
+def exit_code(report: RunReport, code: ExitCode | None, max_missing: float, *, strict: bool) -> ExitCode:
+    """What the command ends with; `code` is what ended the run where that was no result."""
+    if code is not None:
+        return code
     coverage = report.total.coverage
     if coverage is None or coverage < 1 - max_missing:
         return ExitCode.UNFINISHED

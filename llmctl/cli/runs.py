@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from llmctl.cli.session import Session
+    from llmctl.project.models import Config
     from llmctl.report.result import ShownResult
     from llmctl.report.tally import Tally
     from llmctl.runs.history import History
@@ -56,38 +58,44 @@ def show(
     history = History(session.config.store)
     run_id = history.find(run)
     if case is None:
-        _show_run(history, run_id, as_json=as_json)
+        _show_run(session.config, history, run_id, as_json=as_json)
     else:
         _show_case(history, run_id, case, payloads=payloads, as_json=as_json)
 
 
-def _show_run(history: History, run_id: str, *, as_json: bool) -> None:
+def _show_run(config: Config, history: History, run_id: str, *, as_json: bool) -> None:
     from llmctl.cli.screen import stdout
     from llmctl.report.documents import report_text
+    from llmctl.report.judges import spent
     from llmctl.report.model import RunHead
     from llmctl.report.terminal import render_report
 
-    tally = _tally(history, run_id)
+    tally = _tally(config, history, run_id)
     for result in history.results(run_id):
         tally.add(result)
     report = tally.report(RunHead.of_summary(history.run(run_id)))
+    judging = spent(config, history.judges(run_id), history.judge_spending(run_id))
+    report = replace(report, judging=judging)
     if as_json:
         sys.stdout.writelines(report_text(report, history.results(run_id), command="show"))
     else:
         render_report(stdout(), report)
 
 
-def _tally(history: History, run_id: str) -> Tally:
+def _tally(config: Config, history: History, run_id: str) -> Tally:
     """Counts against the plan, as far as the journal says it."""
     from llmctl.report.model import TargetKey, case_facts
     from llmctl.report.tally import Tally
+    from llmctl.runs.classes import classes_of_run
 
+    classes = classes_of_run(history, run_id, config.evaluator_settings)
     plan = history.plan(run_id)
     if plan is None:  # written before journals held a plan: their results do not say which case they are of, either
-        return Tally(case_facts(history.cases(run_id)))
+        return Tally(case_facts(history.cases(run_id)), classes=classes)
     return Tally(
         planned_by_target={TargetKey(one.bank, one.prompt, one.model): one.planned for one in plan.targets},
         planned_by_tag=plan.tags,
+        classes=classes,
     )
 
 

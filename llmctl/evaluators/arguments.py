@@ -35,7 +35,7 @@ def arguments_of(cls: type[Evaluator]) -> Mapping[str, Argument]:
     hints = typing.get_type_hints(cls, include_extras=True)
     found = {}
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]
-        if field.init:
+        if field.init and "setting" not in field.metadata:
             required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
             found[field.name] = Argument(field.name, TypeAdapter(hints[field.name]), required, hints[field.name])
     return found
@@ -43,6 +43,8 @@ def arguments_of(cls: type[Evaluator]) -> Mapping[str, Argument]:
 
 def make(cls: type[Evaluator], args: object, defaults: Mapping[str, object]) -> Evaluator:
     """An evaluator from its arguments: a mapping, its one value, or None for nothing.
+
+    `defaults` are the project's: arguments that the bank may leave out, and fields that are none (see `SETTING`).
 
     Raises:
         ArgumentError: an argument is unknown, missing or of the wrong type, or they do not go together.
@@ -57,7 +59,7 @@ def make(cls: type[Evaluator], args: object, defaults: Mapping[str, object]) -> 
         for name in named
         if name not in known
     ]
-    values: dict[str, object] = {}
+    values = {name: value for name, value in defaults.items() if name not in known}
     for argument in known.values():
         if argument.name in named:
             try:

@@ -23,11 +23,79 @@ from pydantic import BeforeValidator
 from llmctl.canonical import written
 from llmctl.outcome import Outcome
 
-__all__ = ["Context", "Embed", "Evaluator", "MetricScore", "Score", "Scored", "Text", "Vector"]
+__all__ = [
+    "SETTING",
+    "Ask",
+    "Context",
+    "Embed",
+    "Evaluator",
+    "KeptBackError",
+    "MetricScore",
+    "Models",
+    "Question",
+    "Reply",
+    "Score",
+    "Scored",
+    "Text",
+    "Vector",
+]
+
+SETTING: Mapping[str, object] = {"setting": True}
+"""Metadata of a field that is no argument: `defaults` fills it from the project's settings; no key depends on it."""
 
 Vector = Sequence[float]
 Embed = Callable[[Sequence[str]], Awaitable[Sequence[Vector]]]
 """Texts in, one unit-length vector for each out; answered in batches by a child process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What an evaluator asks a model: one request, and which draw of its answer."""
+
+    model: str
+    """A name of `[models]` in `llmctl.toml`, or a model string."""
+    messages: tuple[Mapping[str, str], ...]
+    """`{role, content}`, in order."""
+    schema: Mapping[str, object]
+    """The JSON Schema of the answer; where the model can be held to it, it is."""
+    params: Mapping[str, object] = field(default_factory=dict)
+    """`temperature`, `max_tokens` ...; the model's own settings win."""
+    draw: int = 1
+    """1, 2, ...: another draw of the same question is another call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back. Only `answered` holds a whole answer."""
+
+    outcome: Outcome
+    text: str | None = None
+    error: str | None = None
+    """One sentence, where there is no answer."""
+
+
+Ask = Callable[[Question], Awaitable[Reply]]
+"""One question to a model, through limits, budget, journal and cache like every other call.
+
+Raises:
+    KeptBackError: it is not sent now, though another time it may be; the evaluator must let it pass.
+"""
+
+
+class KeptBackError(Exception):
+    """A question was not sent, because the run stops. The result is then missing, and not one without a verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models that evaluators may use, and what their scores depend on."""
+
+    embed: Embed | None = None
+    embedding: str = ""
+    """Identity of the embedding model: its name and the hash of its weights."""
+    ask: Ask | None = None
+    asked: Mapping[str, str] = field(default_factory=dict)
+    """Identity of each model that may be asked, by the name that questions give."""
 
 
 def _as_written(value: object) -> object:
@@ -82,6 +150,7 @@ class Context:
     tools: Sequence[Mapping[str, object]] = ()
     """The tools that the prompt offers, as they are sent."""
     embed: Embed | None = None
+    ask: Ask | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +167,8 @@ class MetricScore:
     extracted: str | None = None
     """What `extract` found, where the bank has one."""
     score_key: str = ""
+    stale: bool = False
+    """It was made for an earlier run, and what decides it has changed since."""
 
 
 class Evaluator(ABC):
@@ -109,6 +180,8 @@ class Evaluator(ABC):
     """The word that stands in a bank."""
     value_field: ClassVar[str | None] = None
     """The field that the one value under the name fills: `contains: sorry` fills `text`."""
+    runs_code: ClassVar[bool] = False
+    """Whether it runs code of the project, which nothing does that only looks at the files."""
 
     @abstractmethod
     def score(self, context: Context) -> Scored:
@@ -125,6 +198,10 @@ class Evaluator(ABC):
     def embeds(self) -> bool:
         """Whether it uses `context.embed`, so that the embedding model must start with the plan."""
         return False
+
+    def asks(self) -> Sequence[str]:
+        """The models that it asks through `context.ask`: they and their keys are found when the plan is made."""
+        return ()
 
     def identity(self) -> object:
         """What beside the arguments changes the score (a model's name or hash); part of the score key."""

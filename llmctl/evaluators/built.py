@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from llmctl.errors import EvaluatorError, Problem
-from llmctl.evaluators.base import Context, Evaluator, Score
+from llmctl.evaluators.base import Context, Evaluator, KeptBackError, Score
 from llmctl.evaluators.extract import Extractor
 from llmctl.evaluators.wording import shorten
 from llmctl.project.models import EvaluatorSpec
@@ -14,7 +14,7 @@ from llmctl.project.models import EvaluatorSpec
 __all__ = ["BuiltEvaluator", "Judged", "NothingToJudge", "judge_all"]
 
 
-_ALL = tuple(field.name for field in fields(Context) if field.name not in ("has_expected", "cached", "embed"))
+_ALL = tuple(field.name for field in fields(Context) if field.name not in ("has_expected", "cached", "embed", "ask"))
 """What an evaluator may read that does not say: a plugin's."""
 
 
@@ -68,15 +68,46 @@ class BuiltEvaluator:
     """Whether a case without `expected` is an error."""
     reads: tuple[str, ...] = field(init=False)
     """The fields of the context that decide the score, beside the output."""
+    asks: tuple[str, ...] = field(init=False)
+    """The models that are asked."""
+    waits: bool = field(init=False)
+    """Whether it may wait for a model, for code of the project or for whatever a plugin does; else it is at once."""
+    case_checks: tuple[Callable[[Mapping[str, object]], str | None], ...] = field(init=False)
+    """Each says what the variables of a case lack, before any call; None where they lack nothing."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "needs_expected", not self.has_against and self.evaluator.needs_expected())
         object.__setattr__(self, "reads", _reads(self.evaluator, self.has_against))
+        object.__setattr__(self, "asks", tuple(self.evaluator.asks()))
+        object.__setattr__(self, "waits", self.embeds or bool(self.asks) or any(map(_may_wait, self.leaves)))
+        object.__setattr__(self, "case_checks", _case_checks(self.evaluator))
 
     @property
     def embeds(self) -> bool:
         """Whether the embedding model must be at hand."""
         return self.evaluator.embeds()
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether code of the project judges."""
+        return any(leaf.evaluator.runs_code for leaf in self.leaves)
+
+    @property
+    def wants_refusal(self) -> bool:
+        """Whether it may pass where the provider refused: then such an answer is judged, no failure by itself."""
+        children: tuple[BuiltEvaluator, ...] = getattr(self.evaluator, "children", ())
+        if children:
+            return self.spec.name != "not" and any(child.wants_refusal for child in children)
+        return bool(getattr(self.evaluator, "wants_refusal", False))
+
+    @property
+    def leaves(self) -> Iterator[BuiltEvaluator]:
+        """The evaluators that look at the output: this one, or those inside it."""
+        children: tuple[BuiltEvaluator, ...] = getattr(self.evaluator, "children", ())
+        if not children:
+            yield self
+        for child in children:
+            yield from child.leaves
 
     def expected_problem(self, expected: object) -> str | None:
         """Why the case's expected answer is of no use here, found before any call; None when it is not looked at.
@@ -87,7 +118,10 @@ class BuiltEvaluator:
         return None if self.has_against or check is None else check(expected)
 
     def judge(self, context: Context) -> Judged | Awaitable[Judged]:
-        """Judge an output. Whatever the evaluator raises becomes a `Judged` with an error; cancellation passes."""
+        """Judge an output. Whatever the evaluator raises becomes a `Judged` with an error.
+
+        Cancellation passes, and so does a question that was kept back.
+        """
         extracted = None
         if self.has_against:
             context = replace(context, expected=self.against, has_expected=True)
@@ -108,8 +142,15 @@ class BuiltEvaluator:
     async def _later(self, scored: Awaitable[Score], extracted: str | None) -> Judged:
         try:
             return _judged(await scored, extracted)
+        except KeptBackError:
+            raise
         except Exception as error:
             return Judged(None, _said(error), extracted)
+
+
+def _may_wait(leaf: BuiltEvaluator) -> bool:
+    evaluator = leaf.evaluator
+    return evaluator.runs_code or not type(evaluator).__module__.startswith(f"{__package__}.")
 
 
 def _reads(evaluator: Evaluator, has_against: bool) -> tuple[str, ...]:
@@ -117,6 +158,13 @@ def _reads(evaluator: Evaluator, has_against: bool) -> tuple[str, ...]:
     own = ("outcome",) if children else tuple(getattr(evaluator, "reads", _ALL))
     names = {*own, *(name for child in children for name in child.reads)}
     return tuple(sorted(names - {"expected"} if has_against else names))
+
+
+def _case_checks(evaluator: Evaluator) -> tuple[Callable[[Mapping[str, object]], str | None], ...]:
+    """An evaluator has such a check as its method `case_problem`; it may do without."""
+    children: tuple[BuiltEvaluator, ...] = getattr(evaluator, "children", ())
+    own = getattr(evaluator, "case_problem", None)
+    return (*([own] if own else []), *(check for child in children for check in child.case_checks))
 
 
 def _judged(score: object, extracted: str | None) -> Judged:
@@ -145,5 +193,13 @@ def judge_all(built: Sequence[BuiltEvaluator], context: Context) -> list[Judged]
 async def _gather(results: Sequence[Judged | Awaitable[Judged]]) -> list[Judged]:
     import asyncio
 
-    waited = iter(await asyncio.gather(*(result for result in results if not isinstance(result, Judged))))
-    return [result if isinstance(result, Judged) else next(waited) for result in results]
+    waiting = (result for result in results if not isinstance(result, Judged))
+    # All are waited for: what one of them has been answered is kept, though another one was kept back.
+    waited = await asyncio.gather(*waiting, return_exceptions=True)
+    done = []
+    for one in waited:
+        if isinstance(one, BaseException):
+            raise one
+        done.append(one)
+    following = iter(done)
+    return [result if isinstance(result, Judged) else next(following) for result in results]

@@ -45,6 +45,10 @@ class Combinator(Evaluator):
         """When a child does."""
         return any(child.embeds for child in self.children)
 
+    def asks(self) -> Sequence[str]:
+        """What its children ask."""
+        return tuple(dict.fromkeys(name for child in self.children for name in child.asks))
+
     def expected_problem(self, expected: object) -> str | None:
         """The first child's problem."""
         problems = (child.expected_problem(expected) for child in self.children)

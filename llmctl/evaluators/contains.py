@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from llmctl.evaluators.text_part import TextPart
+from llmctl.evaluators.text_part import LINE_ENDS, TextPart
 
 __all__ = ["Contains"]
 
@@ -16,7 +16,7 @@ class Contains(TextPart):
 
     name: ClassVar = "contains"
     where: ClassVar = "in the output"
-    outer: ClassVar = "\r\n"
+    outer: ClassVar = LINE_ENDS
 
     def find(self, output: str, text: str) -> int | None:
         """The first place."""

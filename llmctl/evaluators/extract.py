@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from llmctl.canonical import written
-from llmctl.evaluators.json_text import json_text, pointer_text, read_json
 from llmctl.evaluators.patterns import Pattern, compile_pattern
+from llmctl.evaluators.structure.found_text import fences
+from llmctl.evaluators.structure.json_text import JsonRead, json_text, pointer_text, read_json
 from llmctl.evaluators.wording import nearest, quote, visible
 from llmctl.project.json_pointer import split_pointer
 
@@ -24,16 +25,20 @@ class Extraction:
 
 @dataclass(frozen=True, slots=True)
 class PointerExtractor:
-    """A JSON pointer (RFC 6901): a text as it is, any other value as its JSON text, numbers as the model wrote them."""
+    """A JSON pointer (RFC 6901): a text as it is, any other value as its JSON text, numbers as the model wrote them.
+
+    It says where the answer stands, not how it must be packed: in an output that is no JSON it looks into the fenced
+    block, where there is just one. Whether the whole output is JSON is for the evaluator `json` to judge.
+    """
 
     pointer: str
     keys: tuple[str, ...]
 
     def find(self, output: str) -> Extraction:
-        """Follow the pointer through the output."""
-        read = read_json(output)
+        """Follow the pointer through the output, or, where that is no JSON, through the one fenced block in it."""
+        read = _document(output)
         if read.problem:
-            return _nothing(self.pointer, f"the output is {read.problem}")
+            return _nothing(self.pointer, read.problem)
         value = read.value
         for depth, key in enumerate(self.keys):
             value, problem = _step(value, key)
@@ -51,8 +56,8 @@ class PatternExtractor:
 
     def find(self, output: str) -> Extraction:
         """Search the output."""
-        found = self.pattern.search(output)
-        text = None if found is None else found.group if found.groups else found.text
+        found = self.pattern.search(output, groups=(1,) if self.pattern.groups else ())
+        text = None if found is None else found.captured[0] if found.captured else found.text
         if text is None:
             return _nothing(self.pattern.source, f"it matches nowhere in {quote(output.strip())}")
         return Extraction(text)
@@ -76,6 +81,20 @@ def compile_extract(text: str) -> Extractor:
 def _nothing(extract: str, reason: str) -> Extraction:
     stop = "" if reason.endswith((".", "?")) else "."
     return Extraction(None, f"`extract: {visible(extract, 80)}` found nothing: {reason}{stop}")
+
+
+def _document(output: str) -> JsonRead:
+    """The JSON of the output, or of the fenced block in it; a problem is a whole clause."""
+    read = read_json(output)
+    blocks = fences(output) if read.problem else []
+    if not blocks:
+        return JsonRead(read.value, read.problem and f"the output is {read.problem}")
+    if len(blocks) > 1:
+        return JsonRead(problem=f"the output holds {len(blocks)} fenced blocks, and it is not said which one counts")
+    if not blocks[0].closed:
+        return JsonRead(problem="the fenced block in the output has no end")
+    read = read_json(blocks[0].text)
+    return JsonRead(read.value, read.problem and f"the fenced block in the output is {read.problem}")
 
 
 def _step(value: object, key: str) -> tuple[object, str]:

@@ -7,7 +7,7 @@ import hashlib
 import json
 
 from llmctl.canonical import digest
-from llmctl.evaluators.base import Context, Evaluator
+from llmctl.evaluators.base import Context, Evaluator, Models
 from llmctl.evaluators.built import BuiltEvaluator
 from llmctl.project.models import EvaluatorSpec
 
@@ -24,21 +24,22 @@ def evaluator_key(evaluator: Evaluator, spec: EvaluatorSpec, against: object, mo
         value = getattr(evaluator, field.name)
         if field.name == "children":
             arguments["children"] = [child.key for child in value]
-        elif field.init:
+        elif field.init and "setting" not in field.metadata:
             arguments[field.name] = value
     identity = evaluator.identity()
     model = model if evaluator.embeds() else ""
     return _digest(spec.name, arguments, spec.extract, spec.has_against, against, identity, model)
 
 
-def score_key(built: BuiltEvaluator, context: Context, embedding: str = "") -> str:
-    """The key of one score: output, evaluator, all that it reads of the case and the call, its embedding model.
-
-    `embedding` is the identity of the embedding model (name and hash of its weights), where it is known.
-    """
+def score_key(built: BuiltEvaluator, context: Context, models: Models = Models()) -> str:  # noqa: B008  # frozen
+    """The key of one score: output, evaluator, all that it reads of the case and the call, the models it uses."""
     reads = {name: getattr(context, name) for name in built.reads} if built.reads else {}
     has_expected = context.has_expected and "expected" in reads
-    return _digest(context.output, built.key, reads, has_expected, embedding if embedding and built.embeds else "")
+    embedding = models.embedding if models.embedding and built.embeds else ""
+    if built.asks:
+        asked = {name: models.asked.get(name, "") for name in built.asks}
+        return _digest(context.output, built.key, reads, has_expected, embedding, asked)
+    return _digest(context.output, built.key, reads, has_expected, embedding)
 
 
 def _digest(*parts: object) -> str:

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import islice
+from functools import lru_cache
+from itertools import chain, islice
 from typing import ClassVar, Literal
 
 from llmctl.errors import EvaluatorError
 from llmctl.evaluators.base import Context, Evaluator, Score
-from llmctl.evaluators.numbers import FoundNumber, exact_number, find_numbers, gap, same_number
+from llmctl.evaluators.numbers import (
+    FoundNumber,
+    Percent,
+    closeness,
+    exact_number,
+    find_numbers,
+    gap,
+    percentage,
+    same_number,
+)
 from llmctl.evaluators.texts import Texts, expected_texts, texts_problem
 from llmctl.evaluators.wording import listed, quote
 
 __all__ = ["Number"]
 
 _SHOWN_OTHERS = 5
+_HINT_CHARACTERS = 20_000
+_KEPT_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,36 +46,59 @@ class Number(Evaluator):
     """The largest difference that passes."""
     relative: float = 0.0
     """The same as a share of the accepted number: 0.01 is one per cent. The larger of the two counts."""
-    find: Literal["only", "first", "last"] = "only"
-    """Which number counts. `only`: all numbers in the output must be the same one."""
+    find: Literal["only", "first", "last", "any", "whole"] = "only"
+    """Which number counts. `only`: all numbers in the output are the same one; `whole`: the output is a number."""
     decimal: Literal[".", ","] = "."
     """The decimal sign of output and expected answer; the other one groups thousands."""
+    percent: Literal["skip", "share", "number"] = "skip"
+    """A percentage is no number; or `12 %` is 0.12 (`share`) or 12 (`number`)."""
+    graded: bool = False
+    """The score is 1 - |difference| / (|found| + |accepted|), instead of 1 for a pass and 0."""
     limits: tuple[Decimal, Decimal] = field(init=False, repr=False, compare=False)
+    wanted: tuple[Decimal, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for label, limit in (("tolerance", self.tolerance), ("relative", self.relative)):
             if not 0 <= limit < float("inf"):
                 raise ValueError(f"needs a `{label}` of 0 or more")
-        bad = next((text for text in self.value or () if exact_number(text, self.decimal) is None), None)
+        bad = next((text for text in self.value or () if self._exact(text) is None), None)
         if bad is not None:
-            raise ValueError(f"compares with {quote(bad, 60)}, which is not a number")
+            raise ValueError(f"compares with {quote(bad, 60)}, which is not a number{self._percent_note(bad)}")
         object.__setattr__(self, "limits", (Decimal(repr(self.tolerance)), Decimal(repr(self.relative))))
+        object.__setattr__(self, "wanted", tuple(map(self._accepted, self.value or ())))
 
     def score(self, context: Context) -> Score:
         """Find the number and compare."""
-        wanted = expected_texts(self.value, context)
-        found = find_numbers(context.output, self.decimal)
-        number = next(found, None)
+        texts = expected_texts(self.value, context)
+        wanted = self.wanted or tuple(map(self._accepted, texts))
+        numbers = self._numbers(context.output)
+        number = next(numbers, None)
         if number is None:
-            return Score(0.0, False, f"There is no plain number in the output {quote(context.output.strip())}.")
+            what = "The output is no plain number" if self.find == "whole" else "There is no plain number in the output"
+            output = context.output.strip()
+            return Score(0.0, False, f"{what}: {quote(output)}.{self._percent_hint(output)}")
         if self.find == "only":
-            others = list(islice((other for other in found if other.value != number.value), _SHOWN_OTHERS))
+            others = list(islice((other for other in numbers if other.value != number.value), _SHOWN_OTHERS))
             if others:
                 return Score(0.0, False, _several([number, *others]))
         elif self.find == "last":
-            number = (deque(found, maxlen=1) or [number])[0]
-        passed = any(same_number(number.value, self._accepted(text), *self.limits) for text in wanted)
-        return Score(float(passed), passed, self._explain(number, wanted, passed))
+            number = (deque(numbers, maxlen=1) or [number])[0]
+        elif self.find == "any":
+            number = next((one for one in chain((number,), numbers) if self._same(one, wanted)), number)
+        return self._judged(number, wanted, texts, context.output)
+
+    def _numbers(self, output: str) -> Iterator[FoundNumber]:
+        found = find_numbers(output, self.decimal, Percent(self.percent))
+        return found if self.find != "whole" or self._exact(output) is not None else iter(())
+
+    def _same(self, number: FoundNumber, wanted: Sequence[Decimal]) -> bool:
+        return any(same_number(number.value, accepted, *self.limits) for accepted in wanted)
+
+    def _judged(self, number: FoundNumber, wanted: Sequence[Decimal], texts: Sequence[str], output: str) -> Score:
+        passed = self._same(number, wanted)
+        score = max(closeness(number.value, accepted) for accepted in wanted) if self.graded else float(passed)
+        hint = "" if passed else self._percent_hint(output)
+        return Score(score, passed, self._explain(number, wanted, texts, passed) + hint)
 
     def needs_expected(self) -> bool:
         """Without a value of its own."""
@@ -77,25 +112,40 @@ class Number(Evaluator):
         if problem is not None:
             return problem
         texts = expected if isinstance(expected, list | tuple) else [expected]
-        bad = next((str(text) for text in texts if exact_number(str(text), self.decimal) is None), None)
-        return None if bad is None else f"{quote(bad, 60)} is not a number"
+        bad = next((str(text) for text in texts if self._exact(str(text)) is None), None)
+        return None if bad is None else f"{quote(bad, 60)} is not a number{self._percent_note(bad)}"
+
+    def _exact(self, text: str) -> Decimal | None:
+        read = _exact if len(text) < _KEPT_CHARACTERS else exact_number
+        return read(text, self.decimal, Percent(self.percent))
 
     def _accepted(self, text: str) -> Decimal:
-        value = exact_number(text, self.decimal)
+        value = self._exact(text)
         if value is None:
             raise EvaluatorError(f"the expected answer {quote(text, 60)} is not a number")
         return value
 
-    def _explain(self, number: FoundNumber, wanted: Sequence[str], passed: bool) -> str:
+    def _percent_hint(self, text: str) -> str:
+        """What to write where a percentage was left out."""
+        found = percentage(text[:_HINT_CHARACTERS], self.decimal) if self.percent == "skip" else None
+        if found is None:
+            return ""
+        return f" A percentage, {quote(found, 40)}, is left out: `percent: number` or `percent: share` reads it."
+
+    def _percent_note(self, text: str) -> str:
+        found = self.percent == "skip" and percentage(text, self.decimal)
+        return " (a percentage is one with `percent: number` or `percent: share`)" if found else ""
+
+    def _explain(self, number: FoundNumber, wanted: Sequence[Decimal], texts: Sequence[str], passed: bool) -> str:
         said = f"The number in the output is {_shown(number)}"
         slack = self._slack()
         if passed:
-            return f"{said}, accepted is {listed(wanted)}{slack}."
+            return f"{said}, accepted is {listed(texts)}{slack}."
         if len(wanted) > 1:
-            return f"{said}, which is none of {listed(wanted)}{slack}."
-        off = gap(number.value, self._accepted(wanted[0]))
+            return f"{said}, which is none of {listed(texts)}{slack}."
+        off = gap(number.value, wanted[0])
         how_far = f"off by {off:+.10g}" if off.is_finite() and abs(off.adjusted()) < 100 else "far off"
-        return f"{said}, not {wanted[0]}: {how_far}{slack}."
+        return f"{said}, not {texts[0]}: {how_far}{slack}."
 
     def _slack(self) -> str:
         parts = []
@@ -104,6 +154,10 @@ class Number(Evaluator):
         if self.relative:
             parts.append(f"relative tolerance {self.relative:g}")
         return f" ({', '.join(parts)})" if parts else ""
+
+
+_exact = lru_cache(maxsize=1024)(exact_number)
+"""The same answers are expected again and again."""
 
 
 def _shown(number: FoundNumber) -> str:

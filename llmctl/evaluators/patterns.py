@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
+from time import perf_counter
 from typing import Any
 
 from llmctl.errors import EvaluatorError
 from llmctl.evaluators.wording import quote
 
-__all__ = ["PYTHON_LIMIT_S", "Engine", "Found", "Pattern", "compile_either", "compile_pattern"]
+__all__ = ["LIMIT_S", "Engine", "Found", "Pattern", "compile_either", "compile_pattern"]
 
-PYTHON_LIMIT_S = 1.0
-"""How long one search with `engine: python` may take."""
+LIMIT_S = 1.0
+"""How long one search with `engine: python` may take, or, with any engine, going through all matches in an output."""
 
 _MAX_REPETITIONS = 100_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -31,13 +33,12 @@ class Engine(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A match: what it covers, from where to where, and its first group (None: no group, or it took no part)."""
+    """A match: what it covers, from where on, and what the groups that were asked for captured."""
 
     text: str
     start: int
-    end: int
-    groups: int
-    group: str | None
+    captured: tuple[str | None, ...] = ()
+    """None: the group took no part in the match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,51 +50,103 @@ class Pattern:
     compiled: Any
     """For RE2 a pattern of bytes: through a pattern of text a search takes 11 us, through this one 5."""
     groups: int
+    names: Mapping[str, int] = field(compare=False)
+    """The numbers of the named groups."""
 
-    def search(self, text: str, *, full: bool = False) -> Found | None:
-        """The first match, or the match of the whole text.
+    def search(self, text: str, *, full: bool = False, groups: tuple[int, ...] = ()) -> Found | None:
+        """The first match, or the match of the whole text, with what the numbered groups captured.
 
         Raises:
             EvaluatorError: Python's engine took longer than its limit.
         """
-        return self._re2(text, full) if self.engine is Engine.RE2 else self._python(text, full)
-
-    def _re2(self, text: str, full: bool) -> Found | None:
-        plain = text.isascii()
-        if not plain:
-            text = _SURROGATE.sub("�", text)  # RE2 works on UTF-8, which has no lone surrogates
-        data = text.encode()
+        if self.engine is Engine.PYTHON:
+            match = self._limited(self.compiled.fullmatch if full else self.compiled.search, text, 0, LIMIT_S)
+            return None if match is None else _in_text(match, groups)
+        data = _utf8(text)
         match = self.compiled.fullmatch(data) if full else self.compiled.search(data)
         if match is None:
             return None
-        spans = [match.span(), match.span(1)] if self.groups else [match.span()]
-        if not plain:
-            spans = [(_characters(data, start), _characters(data, end)) for start, end in spans]
-        start, end = spans[0]
-        first, last = spans[-1]
-        group = text[first:last] if self.groups and first >= 0 else None
-        return Found(text[start:end], start, end, self.groups, group)
+        if text.isascii():
+            start, end = match.span()
+            return Found(text[start:end], start, _captured(data, match, groups) if groups else ())
+        return _in_bytes(data, match, groups, _characters(data[: match.start()]))
 
-    def _python(self, text: str, full: bool) -> Found | None:
-        match = self._limited(text, full)
-        if match is None:
-            return None
-        start, end = match.span()
-        return Found(text[start:end], start, end, self.groups, match.group(1) if self.groups else None)
+    def matches(self, text: str, groups: tuple[int, ...] = ()) -> Iterator[Found]:
+        """All matches from left to right, none overlapping another.
 
-    def _limited(self, text: str, full: bool) -> Any:
-        search = self.compiled.fullmatch if full else self.compiled.search
+        Raises:
+            EvaluatorError: going through them took longer than the limit.
+        """
+        return self._in_text(text, groups) if self.engine is Engine.PYTHON else self._in_bytes(text, groups)
+
+    def remove(self, text: str) -> str:
+        """The text without what the pattern matches.
+
+        Raises:
+            EvaluatorError: it took longer than the limit.
+        """
+        kept, end = [], 0
+        for found in self.matches(text):
+            kept.append(text[end : found.start])
+            end = found.start + len(found.text)
+        return "".join([*kept, text[end:]])
+
+    def _in_bytes(self, text: str, groups: tuple[int, ...]) -> Iterator[Found]:
+        data, deadline = _utf8(text), perf_counter() + LIMIT_S
+        seen = characters = 0
+        for match in self.compiled.finditer(data):
+            start = match.start()
+            if start < len(data) and data[start] & 0xC0 == 0x80:
+                continue  # an empty match inside a character
+            characters += _characters(data[seen:start])
+            seen = start
+            yield _in_bytes(data, match, groups, characters)
+            if perf_counter() > deadline:
+                raise self._too_slow()
+
+    def _in_text(self, text: str, groups: tuple[int, ...]) -> Iterator[Found]:
+        deadline, at = perf_counter() + LIMIT_S, 0
+        while at <= len(text):
+            match = self._limited(self.compiled.search, text, at, deadline - perf_counter())
+            if match is None:
+                return
+            yield _in_text(match, groups)
+            at = match.end() if match.end() > match.start() else match.end() + 1
+
+    def _limited(self, search: Any, text: str, start: int, seconds: float) -> Any:
         try:
-            return search(text, timeout=PYTHON_LIMIT_S)
+            return search(text, start, timeout=max(seconds, 1e-6))
         except TimeoutError:
-            raise EvaluatorError(
-                f"the pattern {quote(self.source, 80)} took longer than {PYTHON_LIMIT_S:g} s on this output"
-            ) from None
+            raise self._too_slow() from None
+
+    def _too_slow(self) -> EvaluatorError:
+        return EvaluatorError(f"the pattern {quote(self.source, 80)} took longer than {LIMIT_S:g} s on this output")
 
 
-def _characters(data: bytes, end: int) -> int:
-    """How many characters the first `end` bytes of UTF-8 hold; -1 stays what it is."""
-    return len(data[:end].decode("utf-8", "replace")) if end >= 0 else end  # `\C` may end inside a character
+def _utf8(text: str) -> bytes:
+    return (text if text.isascii() else _SURROGATE.sub("�", text)).encode()  # UTF-8 has no lone surrogates
+
+
+def _characters(data: bytes) -> int:
+    return len(data) if data.isascii() else len(_text(data))
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")  # `\C` may end inside a character
+
+
+def _in_bytes(data: bytes, match: Any, groups: tuple[int, ...], start: int) -> Found:
+    begin, end = match.span()
+    return Found(_text(data[begin:end]), start, _captured(data, match, groups))
+
+
+def _captured(data: bytes, match: Any, groups: tuple[int, ...]) -> tuple[str | None, ...]:
+    spans = [match.span(group) for group in groups]
+    return tuple(_text(data[first:last]) if first >= 0 else None for first, last in spans)
+
+
+def _in_text(match: Any, groups: tuple[int, ...]) -> Found:
+    return Found(match.group(), match.start(), tuple(match.group(group) for group in groups))
 
 
 @lru_cache(maxsize=1024)
@@ -106,7 +159,8 @@ def compile_pattern(source: str, *, ignore_case: bool = False, engine: Engine = 
     if _SURROGATE.search(source):
         raise ValueError("holds half a surrogate pair, which is no character")
     compiled = _re2(source, ignore_case) if engine is Engine.RE2 else _python(source, ignore_case)
-    return Pattern(source, engine, compiled, compiled.groups)
+    names = {name.decode() if isinstance(name, bytes) else name: at for name, at in compiled.groupindex.items()}
+    return Pattern(source, engine, compiled, compiled.groups, names)
 
 
 def compile_either(source: str) -> Pattern:

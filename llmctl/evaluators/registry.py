@@ -17,7 +17,7 @@ from llmctl.evaluators.findings import ArgumentError, Finding, HasWarnings
 from llmctl.evaluators.keys import evaluator_key
 from llmctl.evaluators.references import has_references, resolve
 from llmctl.evaluators.wording import nearest, quote
-from llmctl.project.models import Case, CaseReference, EvaluatorSpec, SemanticSettings
+from llmctl.project.models import Case, CaseReference, EvaluatorSettings, EvaluatorSpec
 
 __all__ = ["COMBINATORS", "arguments_of", "build", "evaluator_class", "names"]
 
@@ -25,20 +25,44 @@ _GROUP = "llmctl.evaluators"
 _OWN = {
     "all": "combinators:All",
     "any": "combinators:Any",
+    "bleu": "similarity.bleu:Bleu",
+    "choice": "choice:Choice",
+    "chrf": "similarity.chrf:Chrf",
+    "command": "code.command:Command",
     "contains": "contains:Contains",
-    "cost": "cost:Cost",
+    "contains_all": "contains_all:ContainsAll",
+    "contains_any": "contains_any:ContainsAny",
+    "cost": "call.cost:Cost",
     "ends_with": "ends_with:EndsWith",
     "exact": "exact:Exact",
-    "json": "json_equal:Json",
-    "json_schema": "json_schema:JsonSchema",
-    "latency": "latency:Latency",
+    "finish_reason": "call.finish_reason:FinishReason",
+    "gleu": "similarity.gleu:Gleu",
+    "html": "structure.html:Html",
+    "json": "structure.json_equal:Json",
+    "json_match": "structure.json_match:JsonMatch",
+    "json_schema": "structure.json_schema:JsonSchema",
+    "judge": "judge.judge:Judge",
+    "latency": "call.latency:Latency",
     "length": "length:Length",
+    "levenshtein": "similarity.levenshtein:Levenshtein",
+    "list": "list_items:ListItems",
     "not": "combinators:Not",
     "number": "number:Number",
     "one_of": "one_of:OneOf",
+    "python": "code.python_function:Python",
+    "python_syntax": "structure.python_syntax:PythonSyntax",
+    "refusal": "refusal:Refusal",
     "regex": "regex_search:Regex",
-    "semantic": "semantic:Semantic",
+    "rouge": "similarity.rouge:Rouge",
+    "semantic": "similarity.semantic:Semantic",
+    "sql": "structure.sql:Sql",
     "starts_with": "starts_with:StartsWith",
+    "time_to_first_token": "call.time_to_first_token:TimeToFirstToken",
+    "token_f1": "similarity.token_f1:TokenF1",
+    "tokens": "call.tokens:Tokens",
+    "tool_calls": "structure.tool_calls:ToolCalls",
+    "xml": "structure.xml:Xml",
+    "yaml": "structure.yaml_text:Yaml",
 }
 COMBINATORS = frozenset({"all", "any", "not"})
 """Evaluators that stand around others."""
@@ -89,7 +113,7 @@ def evaluator_class(name: str) -> type[Evaluator]:
     return found
 
 
-def build(spec: EvaluatorSpec, case: Case | None, semantic: SemanticSettings) -> BuiltEvaluator:
+def build(spec: EvaluatorSpec, case: Case | None, settings: EvaluatorSettings) -> BuiltEvaluator:
     """An evaluator ready to judge the case; one that takes nothing from the case is built only once.
 
     With `case` None, what only a case can show (its references, its expected answer) is not checked.
@@ -97,9 +121,9 @@ def build(spec: EvaluatorSpec, case: Case | None, semantic: SemanticSettings) ->
     Raises:
         ProjectError: the evaluator's arguments are wrong, or do not fit the case; every problem has its place.
     """
-    built = _for_all_cases(spec, semantic)
+    built = _for_all_cases(spec, settings)
     if built is None:
-        built = _build(spec, case, semantic)
+        built = _build(spec, case, settings)
     if case is not None:
         _check_case(built, case)
     return built
@@ -110,35 +134,35 @@ class _Shared:
     """An evaluator for every case, beside its spec: held here, the spec's id goes to no other one."""
 
     spec: EvaluatorSpec
-    semantic: SemanticSettings
+    settings: EvaluatorSettings
     built: BuiltEvaluator | None
 
 
 _cache: dict[int, _Shared] = {}
 
 
-def _for_all_cases(spec: EvaluatorSpec, semantic: SemanticSettings) -> BuiltEvaluator | None:
+def _for_all_cases(spec: EvaluatorSpec, settings: EvaluatorSettings) -> BuiltEvaluator | None:
     """The evaluator as it is for every case; None when it takes something from the case."""
     kept = _cache.get(id(spec))
-    if kept is None or (kept.semantic is not semantic and kept.semantic != semantic):
+    if kept is None or (kept.settings is not settings and kept.settings != settings):
         if len(_cache) >= _CACHE_SIZE:
             _cache.clear()
-        built = None if has_references(spec) else _build(spec, None, semantic)
-        kept = _cache[id(spec)] = _Shared(spec, semantic, built)
+        built = None if has_references(spec) else _build(spec, None, settings)
+        kept = _cache[id(spec)] = _Shared(spec, settings, built)
     return kept.built
 
 
-def _build(spec: EvaluatorSpec, case: Case | None, semantic: SemanticSettings) -> BuiltEvaluator:
+def _build(spec: EvaluatorSpec, case: Case | None, settings: EvaluatorSettings) -> BuiltEvaluator:
     problems: list[Problem] = []
     try:
-        evaluator = _evaluator(spec, case, semantic)
+        evaluator = _evaluator(spec, case, settings)
     except ArgumentError as error:
         problems += [_problem(spec, finding) for finding in error.findings]
     extract = _extract(spec, problems)
     against = _against(spec, case, problems)
     if problems:
         raise ProjectError(problems)
-    key = evaluator_key(evaluator, spec, against, semantic.model)
+    key = evaluator_key(evaluator, spec, against, settings.semantic.model)
     odd = evaluator.warnings() if isinstance(evaluator, HasWarnings) else ()
     warnings = [_problem(spec, finding, Severity.WARNING) for finding in odd]
     warnings += [warning for child in getattr(evaluator, "children", ()) for warning in child.warnings]
@@ -149,12 +173,12 @@ def _build(spec: EvaluatorSpec, case: Case | None, semantic: SemanticSettings) -
     return built
 
 
-def _evaluator(spec: EvaluatorSpec, case: Case | None, semantic: SemanticSettings) -> Evaluator:
+def _evaluator(spec: EvaluatorSpec, case: Case | None, settings: EvaluatorSettings) -> Evaluator:
     cls = evaluator_class(spec.name)
     if spec.name in COMBINATORS:
-        return _combinator(cls, spec, case, semantic)
-    settings = getattr(cls, "defaults", None)
-    return make(cls, arguments_of(cls, spec, resolve(spec.args, case)), settings(semantic) if settings else {})
+        return _combinator(cls, spec, case, settings)
+    defaults = getattr(cls, "defaults", None)
+    return make(cls, arguments_of(cls, spec, resolve(spec.args, case)), defaults(settings) if defaults else {})
 
 
 def arguments_of(cls: type[Evaluator], spec: EvaluatorSpec, args: object) -> object:
@@ -165,7 +189,7 @@ def arguments_of(cls: type[Evaluator], spec: EvaluatorSpec, args: object) -> obj
     return {cls.value_field: args} if elsewhere else args
 
 
-def _combinator(cls: type[Evaluator], spec: EvaluatorSpec, case: Case | None, semantic: SemanticSettings) -> Evaluator:
+def _combinator(cls: type[Evaluator], spec: EvaluatorSpec, case: Case | None, settings: EvaluatorSettings) -> Evaluator:
     count = len(spec.children)
     if count == 0 or (spec.name == "not" and count > 1):
         wanted = "one evaluator" if spec.name == "not" else "a list of evaluators"
@@ -177,7 +201,7 @@ def _combinator(cls: type[Evaluator], spec: EvaluatorSpec, case: Case | None, se
             message = f"`weight`, `good` and `bad` have no effect inside `{spec.name}`."
             problems.append(Problem(message, child.place, f"Write them beside `{spec.name}`."))
         try:
-            children.append(_build(child, case, semantic))
+            children.append(_build(child, case, settings))
         except ProjectError as error:
             problems += error.problems
     if problems:
@@ -209,7 +233,8 @@ def _check_against(built: BuiltEvaluator) -> None:
     if not spec.has_against:
         return
     reason = None
-    unread = spec.name in _OWN and spec.name != "json" and not built.evaluator.needs_expected()
+    may_read = spec.name not in _OWN or spec.name in ("json", "tool_calls") or built.evaluator.runs_code
+    unread = not may_read and not built.evaluator.needs_expected()
     if unread:
         reason = f"`against` has no effect on this `{spec.name}`: it compares with no expected answer"
     else:
@@ -226,6 +251,10 @@ def _bare(built: BuiltEvaluator) -> BuiltEvaluator:
 
 def _check_case(built: BuiltEvaluator, case: Case) -> None:
     spec = built.spec
+    for check in built.case_checks:
+        if lack := check(case.vars):
+            message = f"`{spec.name}` cannot judge the case {quote(case.id)}: {lack}."
+            raise ProjectError([Problem(message, case.place or spec.place)])
     if not case.has_expected:
         if built.needs_expected:
             message = f"Case {quote(case.id)} has no expected answer, and `{spec.name}` compares with it."

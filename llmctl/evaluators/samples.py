@@ -3,37 +3,101 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from llmctl.errors import Problem, ProjectError
+from llmctl.evaluators.base import Models
 from llmctl.evaluators.built import BuiltEvaluator, Judged
 from llmctl.evaluators.references import has_references
 from llmctl.evaluators.registry import build
-from llmctl.evaluators.verdict import Subject
+from llmctl.evaluators.verdict import NO_MODELS, Subject
 from llmctl.evaluators.wording import quote
-from llmctl.project.models import Case, EvaluatorSpec, SemanticSettings
+from llmctl.project.models import Case, EvaluatorSettings, EvaluatorSpec
 
-__all__ = ["check_samples"]
+__all__ = ["EvaluatorSamples", "Sample", "samples_of"]
 
 
-def check_samples(spec: EvaluatorSpec, case: Case | None, semantic: SemanticSettings | None = None) -> list[Problem]:
-    """The samples that are judged otherwise than their author says, without any call.
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One answer, and what its author expects of the judgement."""
 
-    Evaluators that ask a model are left out, those that need a case when there is none, and those that cannot be
-    built: `build` says why.
+    text: str
+    is_good: bool
+
+    @property
+    def told(self) -> str:
+        """`good sample "Paris"`."""
+        return f"{'good' if self.is_good else 'bad'} sample {quote(self.text, 80)}"
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatorSamples:
+    """The samples of one evaluator, ready to be judged."""
+
+    built: BuiltEvaluator
+    subject: Subject
+    """What of its case it may look at."""
+
+    def __iter__(self) -> Iterator[Sample]:
+        yield from (Sample(text, True) for text in self.built.spec.good)
+        yield from (Sample(text, False) for text in self.built.spec.bad)
+
+    def __len__(self) -> int:
+        return len(self.built.spec.good) + len(self.built.spec.bad)
+
+    @property
+    def name(self) -> str:
+        """The evaluator as the bank names it."""
+        return self.built.spec.name
+
+    def judge(self, sample: Sample, models: Models = NO_MODELS) -> Judged | Awaitable[Judged]:
+        """Judge one of them."""
+        return self.built.judge(replace(self.subject, output=sample.text).context(models))
+
+    def problem(self, sample: Sample, judged: Judged) -> Problem | None:
+        """A judgement otherwise than its author says; None where it is as it should be, or there is none."""
+        if judged.score is None or judged.passed == sample.is_good:
+            return None
+        word = "passes" if judged.passed else "fails"
+        message = f"The {sample.told} of `{self.name}` {word}. {judged.explanation}"
+        return Problem(message, self.built.spec.place)
+
+    def problems_at_once(self) -> list[Problem] | None:
+        """What is wrong with them, without any call; None where one waits for a model, or for code of the project."""
+        if self.built.embeds or self.built.asks or self.built.runs_code:
+            return None
+        problems = []
+        for sample in self:
+            judged = _at_once(self.judge(sample))
+            if judged is None:
+                return None
+            problem = self.problem(sample, judged)
+            if judged.score is None:
+                message = f"`{self.name}` cannot judge its {sample.told}: {(judged.error or '').rstrip('.')}."
+                problem = Problem(message, self.built.spec.place)
+            problems += [problem] if problem else []
+        return problems
+
+
+def samples_of(
+    spec: EvaluatorSpec, case: Case | None, settings: EvaluatorSettings | None = None
+) -> EvaluatorSamples | None:
+    """The samples of an evaluator; None where it has none, needs a case and there is none, or cannot be built.
+
+    Why it cannot be built is for `build` to say.
     """
     if not (spec.good or spec.bad) or (case is None and has_references(spec)):
-        return []
+        return None
     try:
-        built = build(spec, case, semantic or SemanticSettings())
+        built = build(spec, case, settings or EvaluatorSettings())
     except ProjectError:
-        return []
-    if built.embeds or (case is None and built.needs_expected):
-        return []
+        return None
+    if case is None and built.needs_expected:
+        return None
     subject = Subject(None)
     if case is not None:
         subject = Subject(None, expected=case.expected, has_expected=case.has_expected, vars=case.vars)
-    return list(_problems(built, subject))
+    return EvaluatorSamples(built, subject)
 
 
 def _at_once(result: Judged | Awaitable[Judged]) -> Judged | None:
@@ -49,19 +113,3 @@ def _at_once(result: Judged | Awaitable[Judged]) -> Judged | None:
     except RuntimeError:  # the same, in a combinator
         return None
     return None
-
-
-def _problems(built: BuiltEvaluator, subject: Subject) -> Iterator[Problem]:
-    spec = built.spec
-    for kind, samples in (("good", spec.good), ("bad", spec.bad)):
-        for sample in samples:
-            result = _at_once(built.judge(replace(subject, output=sample).context()))
-            if result is None:
-                return
-            if result.score is None:
-                message = f"`{spec.name}` cannot judge its sample {quote(sample, 80)}: {result.error}."
-                yield Problem(message, spec.place)
-            elif result.passed != (kind == "good"):
-                word = "passes" if result.passed else "fails"
-                message = f"The {kind} sample {quote(sample, 80)} of `{spec.name}` {word}. {result.explanation}"
-                yield Problem(message, spec.place)

@@ -1,10 +1,10 @@
-"""What `contains`, `starts_with` and `ends_with` share: one text, looked for in the output."""
+"""What `contains`, `starts_with`, `ends_with` and those of several texts share: a text, looked for in the output."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -13,17 +13,22 @@ from pydantic_core import PydanticCustomError
 from llmctl.canonical import written
 from llmctl.errors import EvaluatorError
 from llmctl.evaluators.base import Context, Evaluator, Score
-from llmctl.evaluators.texts import as_texts, expected_texts, normalise, texts_problem
+from llmctl.evaluators.text_form import TextForm, form_hint, form_of
+from llmctl.evaluators.texts import as_texts, expected_texts, texts_problem
 from llmctl.evaluators.wording import listed, place_in, quote
 
-__all__ = ["PartText", "TextPart"]
+__all__ = ["LINE_ENDS", "Needle", "PartText", "PartTexts", "TextPart", "needles_of", "parts_problem", "stands_at"]
 
+LINE_ENDS = "\r\n"
+"""All that does not count around a text that may stand anywhere: its outer spaces do."""
+
+_SEVERAL = "must be one text; write `contains_any`, `contains_all`, or `any:` or `all:` with one entry for each text"
 _EMPTY = "is empty, and an empty text stands in every output"
 
 
 def _part(value: object) -> str:
     if isinstance(value, list | tuple):
-        raise PydanticCustomError("one_text", "must be one text; write `any:` or `all:` with one entry for each text")
+        raise PydanticCustomError("one_text", _SEVERAL)
     if not isinstance(value, str | int | float):
         raise PydanticCustomError("one_text", "must be a text")
     text = written(value)
@@ -32,10 +37,60 @@ def _part(value: object) -> str:
     return text
 
 
-PartText = Annotated[
-    str, BeforeValidator(_part), WithJsonSchema({"type": ["string", "number", "boolean"], "minLength": 1})
-]
+def _parts(value: object) -> tuple[str, ...]:
+    texts = as_texts(value)
+    if texts is None:
+        raise PydanticCustomError("texts", "must be a text or a list of texts")
+    if not all(text.strip() for text in texts):
+        raise PydanticCustomError("texts", f"holds a text that {_EMPTY}")
+    return texts
+
+
+_NOT_EMPTY = {"type": ["string", "number", "boolean"], "minLength": 1}
+
+PartText = Annotated[str, BeforeValidator(_part), WithJsonSchema(_NOT_EMPTY)]
 """One text that is not blank."""
+
+PartTexts = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_parts),
+    WithJsonSchema({"anyOf": [_NOT_EMPTY, {"type": "array", "items": _NOT_EMPTY, "minItems": 1}]}),
+]
+"""One text that is not blank, or a list of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needle:
+    """A text to look for: as its author wrote it, and in the form in which it is looked for."""
+
+    text: str
+    form: str
+
+
+def needles_of(texts: Sequence[str], form: TextForm, outer: str | None) -> tuple[Needle, ...]:
+    """The texts, ready to be looked for.
+
+    Raises:
+        EvaluatorError: one of them is empty.
+    """
+    needles = tuple(Needle(text, form(text, outer)) for text in texts)
+    if not all(needle.form.strip() for needle in needles):
+        raise EvaluatorError(f"the text to look for {_EMPTY}")
+    return needles
+
+
+def parts_problem(expected: object) -> str | None:
+    """Why an expected answer cannot be looked for: it is no text, or an empty one."""
+    problem = texts_problem(expected)
+    if problem is None and not all(text.strip() for text in as_texts(expected) or ()):
+        return f"it {_EMPTY}"
+    return problem
+
+
+def stands_at(output: str, needle: Needle, at: int) -> str:
+    """Where a text was found, with what stands around it."""
+    around = quote(output[max(0, at - 40) : at + len(needle.form) + 40], 120)
+    return f"{quote(needle.text, 80)} stands at {place_in(output, at)}: {around}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +102,37 @@ class TextPart(Evaluator):
     where: ClassVar[str]
     """How the place is called in explanations: `in the output`."""
     outer: ClassVar[str | None] = None
-    """The characters at both ends of the text that do not count; None: all white space."""
+    """The characters at both ends of output and text that do not count; None: all white space."""
 
     text: PartText | None = None
     """The text; default: the case's `expected`."""
     ignore_case: bool = False
+    collapse_space: bool = False
+    ignore_punctuation: bool = False
+    ignore_articles: bool = False
+    nfkc: bool = False
+    trim: bool = True
+    trim_punctuation: bool = False
+    form: TextForm = field(init=False, repr=False, compare=False)
+    needles: tuple[Needle, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "form", form_of(self))
+        own = () if self.text is None else needles_of((self.text,), self.form, self.outer)
+        object.__setattr__(self, "needles", own)
 
     def score(self, context: Context) -> Score:
         """Look for each text."""
-        texts = expected_texts(None if self.text is None else (self.text,), context)
-        output = normalise(context.output, ignore_case=self.ignore_case)
-        for text in texts:
-            at = self.find(output, self._needle(text, self.ignore_case))
+        needles = self.needles or needles_of(expected_texts(None, context), self.form, self.outer)
+        output = self.form(context.output, self.outer)
+        for needle in needles:
+            at = self.find(output, needle.form)
             if at is not None:
-                around = quote(output[max(0, at - 40) : at + len(text) + 40], 120)
-                return Score(1.0, True, f"{quote(text, 80)} stands at {place_in(output, at)}: {around}.")
-        return Score(0.0, False, f"{self._absent(texts)} {self.where}: {quote(output)}.{self._hint(context, texts)}")
+                return Score(1.0, True, stands_at(output, needle, at))
+        texts = [needle.text for needle in needles]
+        absent = f"{quote(texts[0])} does not stand" if len(texts) == 1 else f"None of {listed(texts)} stands"
+        hint = form_hint(self.form, len(output), lambda looser: self._stands(looser, context.output, texts))
+        return Score(0.0, False, f"{absent} {self.where}: {quote(output)}.{hint}")
 
     @abstractmethod
     def find(self, output: str, text: str) -> int | None:
@@ -74,24 +144,8 @@ class TextPart(Evaluator):
 
     def expected_problem(self, expected: object) -> str | None:
         """Only text, and not an empty one."""
-        if self.text is not None:
-            return None
-        problem = texts_problem(expected)
-        if problem is None and not all(text.strip() for text in as_texts(expected) or ()):
-            return f"it {_EMPTY}"
-        return problem
+        return None if self.text is not None else parts_problem(expected)
 
-    def _needle(self, text: str, ignore_case: bool) -> str:
-        needle = normalise(text, ignore_case=ignore_case, outer=self.outer)
-        if not needle.strip():
-            raise EvaluatorError(f"the text to look for {_EMPTY}")
-        return needle
-
-    def _absent(self, texts: Sequence[str]) -> str:
-        return f"{quote(texts[0])} does not stand" if len(texts) == 1 else f"None of {listed(texts)} stands"
-
-    def _hint(self, context: Context, texts: Sequence[str]) -> str:
-        output = normalise(context.output, ignore_case=True)
-        if not self.ignore_case and any(self.find(output, self._needle(text, True)) is not None for text in texts):
-            return " It does in another case: `ignore_case: true` accepts it."
-        return ""
+    def _stands(self, form: TextForm, output: str, texts: Sequence[str]) -> bool:
+        formed = form(output, self.outer)
+        return any(self.find(formed, form(text, self.outer)) is not None for text in texts)

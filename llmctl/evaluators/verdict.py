@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
-from llmctl.evaluators.base import Context, Embed, MetricScore
+from llmctl.evaluators.base import Context, MetricScore, Models
 from llmctl.evaluators.built import BuiltEvaluator, Judged, judge_all
 from llmctl.evaluators.keys import score_key
 from llmctl.evaluators.wording import shorten
 from llmctl.outcome import Outcome
 
-__all__ = ["Subject", "Verdict", "judge", "judge_now"]
+__all__ = ["NOTHING_KEPT", "NO_MODELS", "Subject", "Verdict", "judge", "judge_now"]
+
+NO_MODELS = Models()
+NOTHING_KEPT: Mapping[int, MetricScore] = MappingProxyType({})
 
 _REASON_CHARACTERS = 1000
 _ROUNDING = 1e-9  # a weighted mean of 0.1 steps must not miss its pass_score by the last bit
@@ -41,7 +45,7 @@ class Subject:
     tools: Sequence[Mapping[str, object]] = ()
     """The tools that the prompt offers, as they are sent."""
 
-    def context(self, embed: Embed | None = None) -> Context:
+    def context(self, models: Models = NO_MODELS) -> Context:
         """What evaluators see."""
         output = self.output or ""
         return Context(
@@ -60,7 +64,8 @@ class Subject:
             output_tokens=self.output_tokens,
             cached=self.cached,
             tools=self.tools,
-            embed=embed,
+            embed=models.embed,
+            ask=models.ask,
         )
 
 
@@ -83,31 +88,48 @@ _FAILED = {
 }
 
 
-async def judge(
-    built: Sequence[BuiltEvaluator], subject: Subject, embed: Embed | None = None, embedding: str = ""
-) -> Verdict:
+async def judge(built: Sequence[BuiltEvaluator], subject: Subject, models: Models = NO_MODELS) -> Verdict:
     """Judge one answer by all evaluators of its case.
 
-    An evaluator that breaks leaves the result without a verdict, unless its weight is 0. `embedding` is the identity
-    of the model behind `embed`, part of the score keys. Only cancellation leaves this function as an exception.
+    An evaluator that breaks leaves the result without a verdict, unless its weight is 0. Only cancellation and a
+    question that was kept back leave this function as exceptions.
     """
-    verdict = judge_now(built, subject, embed, embedding)
+    verdict = judge_now(built, subject, models)
     return verdict if isinstance(verdict, Verdict) else await verdict
 
 
 def judge_now(
-    built: Sequence[BuiltEvaluator], subject: Subject, embed: Embed | None = None, embedding: str = ""
+    built: Sequence[BuiltEvaluator],
+    subject: Subject,
+    models: Models = NO_MODELS,
+    kept: Mapping[int, MetricScore] = NOTHING_KEPT,
 ) -> Verdict | Awaitable[Verdict]:
-    """The same; a verdict at once where no evaluator waits for a model."""
+    """The same; a verdict at once where no evaluator waits for a model.
+
+    `kept`: scores from before, by the place of their evaluators, which do not judge again.
+    """
     if not subject.outcome.evidence:
         return Verdict(None, None, f"There is no answer to judge: {subject.outcome.value}.")
-    if not subject.outcome.scored:
+    if not subject.outcome.scored and not _refusal_is_wanted(built, subject):
         return Verdict(False, 0.0, _FAILED[subject.outcome])
-    context = subject.context(embed)
-    results = judge_all(built, context)
+    context = subject.context(models)
+    judging = [one for number, one in enumerate(built) if number not in kept] if kept else built
+    results = judge_all(judging, context)
     if isinstance(results, list):
-        return _verdict(subject, _metrics(built, context, results, embedding))
-    return _later(built, subject, context, results, embedding)
+        return _verdict(subject, _with_kept(_metrics(judging, context, results, models), kept))
+    return _later(judging, subject, context, results, models, kept)
+
+
+def _with_kept(scores: tuple[MetricScore, ...], kept: Mapping[int, MetricScore]) -> tuple[MetricScore, ...]:
+    """All scores in the order of their evaluators."""
+    if not kept:
+        return scores
+    following = iter(scores)
+    return tuple(kept[number] if number in kept else next(following) for number in range(len(scores) + len(kept)))
+
+
+def _refusal_is_wanted(built: Sequence[BuiltEvaluator], subject: Subject) -> bool:
+    return subject.outcome is Outcome.REFUSED and any(one.weight > 0 and one.wants_refusal for one in built)
 
 
 async def _later(
@@ -115,17 +137,18 @@ async def _later(
     subject: Subject,
     context: Context,
     results: Awaitable[list[Judged]],
-    embedding: str,
+    models: Models,
+    kept: Mapping[int, MetricScore],
 ) -> Verdict:
-    return _verdict(subject, _metrics(built, context, await results, embedding))
+    return _verdict(subject, _with_kept(_metrics(built, context, await results, models), kept))
 
 
 def _metrics(
-    built: Sequence[BuiltEvaluator], context: Context, results: Sequence[Judged], embedding: str
+    built: Sequence[BuiltEvaluator], context: Context, results: Sequence[Judged], models: Models
 ) -> tuple[MetricScore, ...]:
     scores: list[MetricScore] = []
     for one, result in zip(built, results, strict=True):
-        score, key = result.score, score_key(one, context, embedding)
+        score, key = result.score, score_key(one, context, models)
         if score is None:
             judged = MetricScore(
                 one.metric, one.spec.name, one.weight, None, None, result.explanation, True, result.extracted, key

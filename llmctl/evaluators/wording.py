@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 __all__ = [
@@ -22,6 +23,8 @@ QUOTE_CHARACTERS = 200
 
 _LEAD, _AFTER = 12, 60
 _STEP = 4096
+_ODD = re.compile(r"[^ -\[\]-~]")
+"""What may have to be shown as an escape."""
 _NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\"}
 
 
@@ -43,7 +46,12 @@ def visible(text: str, limit: int = QUOTE_CHARACTERS) -> str:
     text = shorten(text, limit)
     if text.isprintable() and "\\" not in text:
         return text
-    return "".join(_NAMED.get(char) or (char if char.isprintable() else _escape(char)) for char in text)
+    return _ODD.sub(_shown, text)
+
+
+def _shown(found: re.Match[str]) -> str:
+    char = found[0]
+    return _NAMED.get(char) or (char if char.isprintable() else _escape(char))
 
 
 def _escape(char: str) -> str:

@@ -133,6 +133,7 @@ def _bank(shape: BankShape, stream: CaseStream, raw: bytes, entries: EvaluatorEn
         reader=stream,
         prompts=tuple(shape.prompts),
         models=tuple(shape.models),
+        evaluators=stream.shared,
         gate=gate_rules(shape.gate) if shape.gate else None,
         description=shape.description,
         digest=_digest(raw, companions.read),

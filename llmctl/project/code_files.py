@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -12,7 +13,10 @@ from llmctl.errors import ProjectError
 from llmctl.project.app_target import CodeFile
 from llmctl.project.sources import Source
 
-__all__ = ["CodeFiles", "binds", "parse_python"]
+__all__ = ["FUNCTION", "CodeFiles", "binds", "parse_python", "project_path"]
+
+FUNCTION = re.compile(r"(?P<file>[^:]+\.py):(?P<function>[A-Za-z_][A-Za-z0-9_]*)")
+"""How a function of the project is named: `app/answer.py:answer`."""
 
 _MAX_FILES = 5_000
 
@@ -40,6 +44,16 @@ class CodeFiles:
             self._visit(path)
         self._follow_imports([PurePosixPath()])
 
+    def add_arguments(self, argv: tuple[str, ...]) -> None:
+        """What a command names: `python app/main.py --rules=app/rules.yaml`, `python -m app.main`."""
+        for before, argument in zip(("", *argv), argv, strict=False):
+            if before == "-m":
+                self.add_module(argument)
+            for named in (argument, argument.partition("=")[2]):
+                path = PurePosixPath(named)
+                if named.isprintable() and path.name and not path.is_absolute() and ".." not in path.parts:
+                    self.add(path)
+
     @property
     def found(self) -> tuple[CodeFile, ...]:
         """Everything that was found, sorted by path."""
@@ -64,6 +78,13 @@ class CodeFiles:
             path, tree = self._waiting.pop()
             for candidate in _imported(tree, path, folders):
                 self._visit(candidate)
+
+
+def project_path(named: str) -> PurePosixPath | None:
+    """The path of a file of the project, relative to its root; None: the text names none."""
+    path = PurePosixPath(named)
+    outside = not named.isprintable() or "\\" in named or path.is_absolute() or ".." in path.parts
+    return None if outside else path
 
 
 def parse_python(data: bytes) -> ast.Module | SyntaxError:

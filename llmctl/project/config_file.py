@@ -13,7 +13,15 @@ from pydantic import Field
 from llmctl.errors import Problem
 from llmctl.project.gate_rules import GateShape, gate_rules
 from llmctl.project.key_guard import guard_keys, looks_like_key
-from llmctl.project.models import Config, EvalSettings, GateSettings, ModelConfig, Price, SemanticSettings
+from llmctl.project.models import (
+    Config,
+    EvalSettings,
+    GateSettings,
+    JudgeSettings,
+    ModelConfig,
+    Price,
+    SemanticSettings,
+)
 from llmctl.project.shape_errors import check_parts, kind_of
 from llmctl.project.shapes import Fraction, Maybe, Name, Number, PlainMapping, Shape, TextList, Truth, Whole, given
 from llmctl.project.syntax.document import Document
@@ -73,6 +81,12 @@ class SemanticShape(Shape):
     threshold: Fraction = 0.8
 
 
+class JudgeShape(Shape):
+    """`[judge]`."""
+
+    model: Maybe[Name] = None
+
+
 class GateConfigShape(GateShape):
     """`[gate]`: settings of the command, and the rules for banks without their own."""
 
@@ -89,6 +103,7 @@ class ConfigShape(Shape):
     models: dict[str, ModelShape] = Field(default_factory=dict)
     eval: EvalShape = EvalShape()
     semantic: SemanticShape = SemanticShape()
+    judge: JudgeShape = JudgeShape()
     gate: GateConfigShape = GateConfigShape()
 
 
@@ -149,6 +164,7 @@ def _config(shape: ConfigShape, document: Document, path: Path, environ: Mapping
         models={name: _model(name, model, document) for name, model in shape.models.items()},
         eval=EvalSettings(**shape.eval.model_dump()),
         semantic=SemanticSettings(**shape.semantic.model_dump()),
+        judge=JudgeSettings(shape.judge.model, document.place(("judge", "model"))),
         gate=GateSettings(gate.baseline, gate.inconclusive, gate.alpha, gate.max_missing, gate_rules(gate)),
         allow_code=shape.project.allow_code,
     )

@@ -19,11 +19,13 @@ __all__ = [
     "CaseReference",
     "Config",
     "EvalSettings",
+    "EvaluatorSettings",
     "EvaluatorSpec",
     "FilePart",
     "GateRules",
     "GateSettings",
     "ImagePart",
+    "JudgeSettings",
     "Message",
     "MessagePart",
     "ModelConfig",
@@ -223,6 +225,8 @@ class Bank:
     prompts: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     """Empty: each prompt's own model."""
+    evaluators: tuple[EvaluatorSpec, ...] = field(default=(), compare=False, repr=False)
+    """Those of the bank itself, which its cases have unless they say `inherit: false`."""
     gate: GateRules | None = None
     description: str | None = None
     digest: str = ""
@@ -286,6 +290,27 @@ class SemanticSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeSettings:
+    """`[judge]`."""
+
+    model: str | None = None
+    """Who judges where a `judge` names nobody: a name of `[models]`, or a model string."""
+    place: Place | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatorSettings:
+    """What of the project evaluators are built with."""
+
+    semantic: SemanticSettings = SemanticSettings()
+    allow_code: bool = False
+    """Whether evaluators may run code of the project."""
+    root: Path = Path()
+    """The project's directory, in which that code lies."""
+    judge: JudgeSettings = JudgeSettings()
+
+
+@dataclass(frozen=True, slots=True)
 class GateSettings:
     """`[gate]`: the defaults of the `gate` command; `rules` hold for banks without their own."""
 
@@ -309,9 +334,15 @@ class Config:
     models: Mapping[str, ModelConfig] = field(default_factory=dict)
     eval: EvalSettings = EvalSettings()
     semantic: SemanticSettings = SemanticSettings()
+    judge: JudgeSettings = JudgeSettings()
     gate: GateSettings = GateSettings()
     allow_code: bool = False
-    """Whether targets may run a command or a Python function."""
+    """Whether targets and evaluators may run a command or a Python function."""
+
+    @property
+    def evaluator_settings(self) -> EvaluatorSettings:
+        """What evaluators are built with."""
+        return EvaluatorSettings(self.semantic, self.allow_code, self.root, self.judge)
 
     @property
     def key_variables(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from llmctl.errors import Place, Problem
 from llmctl.project.app_target import AppTarget, CommandCall, HttpCall, PythonCall, SecretHeader
-from llmctl.project.code_files import CodeFiles, binds, parse_python
+from llmctl.project.code_files import FUNCTION, CodeFiles, binds, parse_python, project_path
 from llmctl.project.json_pointer import split_pointer
 from llmctl.project.key_guard import looks_like_key
 from llmctl.project.models import CaseReference
@@ -23,14 +23,13 @@ from llmctl.project.syntax.document import DataPath, Document
 from llmctl.project.templates.budget import TemplateError
 from llmctl.project.templates.render import compile_template
 
-__all__ = ["TargetShape", "add_arguments", "target_of"]
+__all__ = ["TargetShape", "target_of"]
 
 _ONE_OR_MORE = Annotated[Whole, Field(ge=1)]
 _KINDS = ("http", "command", "python")
 _LITERAL_HOST = re.compile(r"https?://[A-Za-z0-9.:@%_\[\]-]+(?:[/?#]|$)")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_FUNCTION = re.compile(r"(?P<file>[^:]+\.py):(?P<function>[A-Za-z_][A-Za-z0-9_]*)")
 _NOT_SETTABLE = frozenset({"connection", "content-length", "host", "transfer-encoding"})
 
 
@@ -146,7 +145,7 @@ class _Reader:
             case PythonCall(file=file):
                 files.add(PurePosixPath(file))
             case CommandCall(argv=argv):
-                add_arguments(argv, files)
+                files.add_arguments(argv)
         return files
 
     def _http(self, shape: HttpShape) -> HttpCall:
@@ -216,7 +215,7 @@ class _Reader:
 
     def _python(self, named: str) -> PythonCall | None:
         at = ("target", "python")
-        match = _FUNCTION.fullmatch(named)
+        match = FUNCTION.fullmatch(named)
         if not match:
             self._report(at, "`python` names a file and a function in it.", "Write it like app/answer.py:answer.")
             return None
@@ -234,11 +233,10 @@ class _Reader:
         return PythonCall(str(path), match["function"])
 
     def _project_path(self, named: str, at: DataPath) -> PurePosixPath | None:
-        path = PurePosixPath(named)
-        if not named.isprintable() or "\\" in named or path.is_absolute() or ".." in path.parts:
+        path = project_path(named)
+        if path is None:
             hint = "Name a file below the one that holds llmctl.toml, with / between names."
             self._report(at, f"`{named}` is no file of this project.", hint)
-            return None
         return path
 
     def _read(self, path: PurePosixPath, at: DataPath) -> bytes | None:
@@ -246,17 +244,6 @@ class _Reader:
 
     def _report(self, at: DataPath, message: str, hint: str | None = None, *, key: bool = False) -> None:
         self.companions.problems.append(self.document.problem(at, message, hint, key=key))
-
-
-def add_arguments(argv: tuple[str, ...], files: CodeFiles) -> None:
-    """What a command names: `python app/main.py --rules=app/rules.yaml`, `python -m app.main`."""
-    for before, argument in zip(("", *argv), argv, strict=False):
-        if before == "-m":
-            files.add_module(argument)
-        for named in (argument, argument.partition("=")[2]):
-            path = PurePosixPath(named)
-            if named.isprintable() and path.name and not path.is_absolute() and ".." not in path.parts:
-                files.add(path)
 
 
 def _leaves(value: object, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], object]]:

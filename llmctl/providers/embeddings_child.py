@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from llmctl.providers.local.lifeline import Parent
+from llmctl.processes.lifeline import Parent
 
 __all__ = ["main"]
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmctl.errors import EvaluatorError, ModelError
+from llmctl.processes.groups import python_module
+from llmctl.processes.scratch import ScratchFolder
 from llmctl.providers.embeddings_weights import EmbeddingWeights
-from llmctl.providers.local.process import ChildProcess, python_module
-from llmctl.providers.local.scratch import ScratchFolder
+from llmctl.providers.local.process import ChildProcess
 
 __all__ = ["EmbeddingProcess", "Timeouts"]
 

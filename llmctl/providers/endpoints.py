@@ -1,6 +1,6 @@
 """Which providers speak OpenAI's chat-completions protocol, where, and with which key variable.
 
-A prefix that stands here is called directly with `aiohttp`; every other one goes through `litellm`. A test compares
+A prefix that stands here is called directly; every other one goes through `litellm`. A test compares
 the table with `litellm`'s own resolution. Only `api_base` in `llmctl.toml` changes an endpoint.
 """
 

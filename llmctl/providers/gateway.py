@@ -145,8 +145,8 @@ class Gateway:
 
                 if route.app is None:
                     raise ModelError(f"{route.model} has no target.")
-                return app_transport(route.app, slots, self._environ, trust_env=self.settings.trust_env)
+                return app_transport(route.app, slots, self._environ)
             case TransportName.DIRECT:
                 from llmctl.providers.direct import DirectTransport
 
-                return DirectTransport(slots, trust_env=self.settings.trust_env)
+                return DirectTransport(slots)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llmctl.outcome import Outcome
-from llmctl.providers.http_exchange import connection_failed, cut_off, dropped, no_http, too_large
+from llmctl.providers.http.failures import connection_failed, cut_off, dropped, no_http, too_large
 from llmctl.providers.openai_chat import malformed, read_error, read_payload, read_response
 from llmctl.providers.records import Usage
 from llmctl.providers.wire import Answer, Retry
@@ -85,7 +85,16 @@ def _without_response(error: Exception, recording: Recording) -> Answer | None:
         return None
     if times is not None and times.dropped:
         return dropped()
-    return connection_failed(failure, sent=times is not None and times.sent_at is not None)
+    return _failed(failure, sent=times is not None and times.sent_at is not None)
+
+
+def _failed(error: BaseException, *, sent: bool) -> Answer:
+    import aiohttp
+
+    # Its text would be the parser's view of a part of the headers.
+    said = "Server disconnected" if isinstance(error, aiohttp.ServerDisconnectedError) else str(error)
+    retry = Retry.NEVER if isinstance(error, aiohttp.ClientSSLError) else Retry.AGAIN
+    return connection_failed(said or type(error).__name__, sent=sent, retry=retry)
 
 
 def _network_failure(error: BaseException | None) -> BaseException | None:

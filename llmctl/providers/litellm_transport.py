@@ -46,11 +46,10 @@ _WOULD_FETCH = "Not sent: litellm would fetch the image or file from its address
 class LitellmTransport:
     """The `litellm` module, imported when it is first needed, with clients that record."""
 
-    def __init__(self, slots: int, environ: Mapping[str, str], *, timeout_s: float, trust_env: bool = False) -> None:
+    def __init__(self, slots: int, environ: Mapping[str, str], *, timeout_s: float) -> None:
         self.slots = slots
         self._environ = environ
         self._timeout_s = timeout_s
-        self._trust_env = trust_env
         self._litellm: Any = None
         self._handler: Any = None
         self._client: httpx.AsyncClient | None = None
@@ -69,7 +68,7 @@ class LitellmTransport:
         module = await asyncio.to_thread(_imported)
         self._client, self._handler = _recording_clients()
         module.aclient_session = self._client
-        module.disable_aiohttp_trust_env = not self._trust_env  # the proxies that the environment names
+        module.disable_aiohttp_trust_env = True  # the proxies that the environment names
         self._litellm = module
 
     async def send(self, asked: Asked, tape: Tape) -> Answer:
@@ -199,8 +198,8 @@ def _recording_clients() -> tuple[httpx.AsyncClient, Any]:
     from litellm.llms.custom_httpx.aiohttp_transport import LiteLLMAiohttpTransport
     from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 
-    from llmctl.providers.http_session import open_session
     from llmctl.providers.litellm_recording import RecordingTransport
+    from llmctl.providers.litellm_session import open_session
 
     transport = RecordingTransport(LiteLLMAiohttpTransport(client=open_session))
     client = httpx.AsyncClient(transport=transport, timeout=None, follow_redirects=False)

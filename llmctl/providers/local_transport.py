@@ -12,9 +12,9 @@ from llmctl.providers.openai_chat import request_json
 from llmctl.providers.wire import Answer, Asked, Tape
 
 if TYPE_CHECKING:
-    import aiohttp
-
-    from llmctl.providers.local.server import LocalServer
+    from llmctl.providers.http.pool import HttpPool
+    from llmctl.providers.http.request import RequestHead
+    from llmctl.providers.local.server import LocalEndpoint, LocalServer
 
 __all__ = ["LocalTransport"]
 
@@ -28,9 +28,8 @@ class LocalTransport:
         self._weights = weights
         self._alias = alias
         self._server: LocalServer | None = None
-        self._session: aiohttp.ClientSession | None = None
-        self._url = ""
-        self._api_key: str | None = None
+        self._pool: HttpPool | None = None
+        self._endpoint: LocalEndpoint | None = None
         self._abandoned = False
         """Whether a request was given up: its slot may go on answering it, and nothing else."""
 
@@ -45,37 +44,29 @@ class LocalTransport:
         Raises:
             ModelError: it does not start.
         """
-        if self._session is not None:
+        if self._pool is not None:
             if self._server is not None and self._server.alive and not self._abandoned:
                 return
             await self.close()
-        import aiohttp
-
+        from llmctl.providers.http.pool import HttpPool
         from llmctl.providers.local.server import LocalServer
 
         self._server = self._server or LocalServer(self._weights, self._alias)
-        endpoint = await self._server.start()
-        self._url = f"{endpoint.base_url}/chat/completions"
-        self._api_key = endpoint.api_key
-        socket = endpoint.socket_path
-        connector = aiohttp.UnixConnector(path=str(socket), limit=1) if socket else aiohttp.TCPConnector(limit=1)
-        self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None))
+        self._endpoint = await self._server.start()
+        self._pool = HttpPool()
 
     async def send(self, asked: Asked, tape: Tape) -> Answer:
         """POST the request; a child that has died is started again before the next one."""
-        from llmctl.providers.http_exchange import exchange
+        from llmctl.providers.http.exchange import exchange
 
         if self._abandoned:
             await self.start()
-        if self._session is None:
+        if self._pool is None or self._endpoint is None:
             raise RuntimeError("the transport was not started")
         tape.request_body = request_json(asked.route, asked.request, streamed=asked.streamed)
-        headers = request_headers(self._api_key)
-        if asked.streamed:
-            # The library drops a kept-alive connection after a stream.
-            headers["Connection"] = "close"
+        head = _head(self._endpoint, streamed=asked.streamed)
         try:
-            answer = await exchange(self._session, self._url, headers, tape, streamed=asked.streamed)
+            answer = await exchange(self._pool.server(head.origin), head, tape, streamed=asked.streamed)
         except asyncio.CancelledError:
             self._abandoned = True
             raise
@@ -86,8 +77,18 @@ class LocalTransport:
     async def close(self) -> None:
         """Disconnect and end the child process."""
         self._abandoned = False
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
         if self._server is not None:
             await self._server.stop()
+
+
+def _head(endpoint: LocalEndpoint, *, streamed: bool) -> RequestHead:
+    from llmctl.providers.http.request import request_head
+
+    headers = request_headers(endpoint.api_key)
+    if streamed:
+        # The library drops a kept-alive connection after a stream.
+        headers["Connection"] = "close"
+    return request_head("POST", f"{endpoint.base_url}/chat/completions", headers, socket=endpoint.socket_path)

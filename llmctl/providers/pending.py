@@ -38,8 +38,6 @@ class GatewaySettings:
     """What all attempts of all models may cost together; it is never passed."""
     offline: bool = False
     """Send nothing that could leave this machine."""
-    trust_env: bool = False
-    """Whether direct calls use the proxies that the environment names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,10 @@ import orjson
 
 from llmctl.canonical import plain
 from llmctl.errors import Problem
+from llmctl.report.classification import classification_json
 from llmctl.report.explain import verdict
+from llmctl.report.flips import flips_json
+from llmctl.report.judges import judges_json
 from llmctl.report.model import Amount, RunHead, RunReport, Summary
 from llmctl.report.result import ShownResult
 from llmctl.runs.records import ResultEvent
@@ -106,6 +109,9 @@ def report_json(
             for row in report.targets
         ],
         "tags": [{"tag": row.tag, **_summary(row.summary)} for row in report.tags],
+        "classification": classification_json(report),
+        "judging": judges_json(report),
+        **({"rescored": flips_json(report)} if report.rescored else {}),
         "no_evidence": dict(report.error_kinds),
         "failed_results": [result_json(result) for result in report.failures],
         "results_without_evidence": [result_json(result) for result in report.errors],
@@ -182,6 +188,7 @@ def result_json(result: ResultEvent) -> dict[str, Any]:
             "explanation": score.explanation,
             "error": score.error,
             "extracted": score.extracted,
+            **({"stale": True} if score.stale else {}),
         }
         for score in result.scores
     ]

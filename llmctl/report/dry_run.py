@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from llmctl.report.layout import Cell, Column, grid, show, styled
 from llmctl.report.numbers import count, money, short_count
 from llmctl.runs.forecast import Forecast, TargetForecast
+from llmctl.runs.judge_forecast import JudgeForecast
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +33,8 @@ def dry_run_text(forecast: Forecast, width: int) -> Text:
         Column("out"),
         Column("about"),
     ]
-    text = grid(columns, [_row(target) for target in forecast.targets], width, indent=0)
+    rows = [*map(_row, forecast.targets), *map(_judge_row, forecast.judges)]
+    text = grid(columns, rows, width, indent=0)
     text.append("\n")
     text.append_text(styled(f"{_sum(forecast)}\n", "bold"))
     text.append_text(styled(f"{_basis(forecast)}\n", "dim"))
@@ -48,8 +50,9 @@ def dry_run_json(forecast: Forecast) -> dict[str, object]:
         "results": forecast.results,
         "kept": forecast.kept,
         "calls": forecast.calls,
-        "input_tokens": sum(target.input_tokens for target in forecast.targets),
-        "output_tokens": sum(target.output_tokens for target in forecast.targets),
+        "judge_calls": forecast.judge_calls,
+        "input_tokens": forecast.input_tokens,
+        "output_tokens": forecast.output_tokens,
         "cost_usd": forecast.cost_usd,
         "max_cost_usd": forecast.max_cost_usd,
         "targets": [
@@ -65,6 +68,17 @@ def dry_run_json(forecast: Forecast) -> dict[str, object]:
                 "from_history": target.from_history,
             }
             for target in forecast.targets
+        ],
+        "judges": [
+            {
+                "model": judge.model,
+                "kept": judge.kept,
+                "calls": judge.calls,
+                "input_tokens": judge.input_tokens,
+                "output_tokens": judge.output_tokens,
+                "cost_usd": judge.cost_usd,
+            }
+            for judge in forecast.judges
         ],
     }
 
@@ -82,23 +96,39 @@ def _row(target: TargetForecast) -> list[Cell]:
     ]
 
 
+def _judge_row(judge: JudgeForecast) -> list[Cell]:
+    return [
+        Cell("(judge)"),
+        Cell(judge.model),
+        Cell(""),
+        Cell(count(judge.kept)),
+        Cell(count(judge.calls)),
+        Cell(short_count(judge.input_tokens)),
+        Cell(short_count(judge.output_tokens)),
+        Cell(_cost(judge.cost_usd)),
+    ]
+
+
 def _cost(usd: float | None) -> str:
     return "?" if usd is None else money(usd)
 
 
 def _sum(forecast: Forecast) -> str:
     calls = f"{count(forecast.calls)} {'call' if forecast.calls == 1 else 'calls'} would be sent"
+    if forecast.judges:
+        calls += f", and {count(forecast.judge_calls)} to judges"
     kept = f", {count(forecast.kept)} {'answer is' if forecast.kept == 1 else 'answers are'} there already"
     cost = forecast.cost_usd
     price = "; what they cost is not known" if cost is None else f"; about {money(cost)}"
-    return f"{calls}{kept if forecast.kept else ''}{price if forecast.calls else ''}. Nothing was sent."
+    price = price if forecast.calls or forecast.judge_calls else ""
+    return f"{calls}{kept if forecast.kept else ''}{price}. Nothing was sent."
 
 
 def _basis(forecast: Forecast) -> str:
     sent = [target for target in forecast.targets if target.calls]
-    if not sent:
+    if not sent and not forecast.judge_calls:
         return "A run now would only score."
-    if all(target.from_history for target in sent):
+    if sent and not forecast.judge_calls and all(target.from_history for target in sent):
         return "Estimated from earlier calls of the same prompts and models."
     size = "the size of the prompts (4 bytes a token; max_tokens, else 256, for an answer)"
     if any(target.from_history for target in sent):

@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
+from llmctl.report.classification import CellClasses
+from llmctl.report.classification_text import averages_cells, class_cells, summary_line
 from llmctl.report.explain import error_kind, why
+from llmctl.report.judges import judging_lines
 from llmctl.report.model import RunReport, Summary
 from llmctl.report.numbers import (
     calls,
@@ -37,6 +40,7 @@ def write_markdown(file: TextIO, report: RunReport, results: Iterable[ResultEven
         file.write(_table(["bank", "prompt", "model"], labels, [row.summary for row in report.targets]))
     if report.tags:
         file.write("\n" + _table(["tag"], [[row.tag] for row in report.tags], [row.summary for row in report.tags]))
+    file.writelines(_classes(cell) for cell in report.classifications)
     if report.total.failed:
         file.write(f"\n## Failed: {count(report.total.failed)}\n")
         for result in report.failures:
@@ -95,6 +99,8 @@ def _summary(report: RunReport) -> str:
     if head.duration_s is not None:
         spent += f" Time: {duration(head.duration_s)}."
     lines.append(spent)
+    # What a provider's or a bank's name may hold is no markup.
+    lines += [code(line, 400) for line in judging_lines(report)]
     if head.commit:
         branch = f" on {code(head.branch)}" if head.branch else ""
         lines.append(f"Commit {code(head.commit[:12])}{branch}{', with changes not committed' if head.dirty else ''}.")
@@ -114,8 +120,7 @@ def _table(names: Sequence[str], labels: Sequence[Sequence[str]], summaries: Seq
     titles = [*names, "passed", "pass rate [95 %]", "coverage", "p50", "p95", "tokens", "cost"]
     lines = [f"| {' | '.join(titles)} |", "|" + " --- |" * len(names) + " ---: |" * (len(titles) - len(names))]
     for label, summary in zip(labels, summaries, strict=True):
-        # Even inside code a bar would end the cell, and no escape of it survives a backslash before it.
-        cells = [*(code(text.replace("|", "\u00a6"), 80) for text in label), *_numbers(summary)]
+        cells = [*map(_cell, label), *_numbers(summary)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n" + "\n".join(lines) + "\n"
 
@@ -130,6 +135,36 @@ def _numbers(summary: Summary) -> list[str]:
         token_amount(tokens(summary), short=True, at_least="at least"),
         money_amount(summary.cost_usd, at_least="at least"),
     ]
+
+
+def _classes(cell: CellClasses) -> str:
+    """Figures by class, and the whole confusion matrix."""
+    key = cell.key
+    heading = f"\n## Classes by {code(cell.metric)}: {code(key.bank)}, {code(key.prompt)} on {code(key.model)}\n\n"
+    figures = cell.figures
+    rows = [[_cell(label), *class_cells(one)] for label, one in zip(cell.labels, figures.classes, strict=True)]
+    averages = {"macro": figures.macro, "micro": figures.micro, "weighted": figures.weighted}
+    rows += [[f"{name} average", *averages_cells(one)] for name, one in averages.items()]
+    titles = ["class", "results", "precision [95 %]", "recall [95 %]", "F1"]
+    matrix = [
+        [
+            _cell(label),
+            *(f"**{count(number)}**" if place == row else count(number) for place, number in enumerate(line)),
+        ]
+        for row, (label, line) in enumerate(zip(cell.labels, cell.matrix, strict=True))
+    ]
+    confusion = _grid(["expected \\ answered", *map(_cell, cell.columns)], matrix)
+    return f"{heading}{summary_line(cell)}\n\n{_grid(titles, rows)}\n{confusion}"
+
+
+def _cell(label: str) -> str:
+    # Even inside code a bar would end the cell, and no escape of it survives a backslash before it.
+    return code(label.replace("|", "\u00a6"), 80)
+
+
+def _grid(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [titles, ["---", *["---:"] * (len(titles) - 1)], *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _case(result: ResultEvent, must_pass: bool) -> str:

@@ -11,12 +11,17 @@ from llmctl.runs.records import CaseEvent, EndEvent, ResultEvent, RunEvent, RunS
 from llmctl.stats.intervals import Interval
 
 if TYPE_CHECKING:
+    from llmctl.report.classification import CellClasses
+    from llmctl.report.judges import Judging
     from llmctl.runs.history import RunSummary
+    from llmctl.runs.rescore.plan import Apart
+    from llmctl.runs.rescore.score import Flip
 
 __all__ = [
     "Amount",
     "CaseFacts",
     "CaseKey",
+    "RescoredFrom",
     "RunHead",
     "RunReport",
     "Summary",
@@ -204,6 +209,17 @@ class TagSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class RescoredFrom:
+    """The run whose answers were scored again, and what that changed."""
+
+    run_id: str
+    flips: tuple[Flip, ...]
+    apart: Apart
+    stale: int = 0
+    """Scores of judges that were kept though what decides them has changed."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """One run, counted; `failures` and `errors` hold the first few results in full."""
 
@@ -219,6 +235,12 @@ class RunReport:
     """How many results have no evidence, by outcome, or `evaluator` where an evaluator broke."""
     must_pass: frozenset[CaseKey] = frozenset()
     """Those of the kept results' cases that must pass."""
+    classifications: tuple[CellClasses, ...] = ()
+    """By target and metric, where the expected answers are labels."""
+    judging: Judging | None = None
+    """The judges, where evaluators ask models."""
+    rescored: RescoredFrom | None = None
+    """Where stored answers were scored again."""
 
     @property
     def missing(self) -> int:
@@ -235,5 +257,8 @@ class RunReport:
     @property
     def resume(self) -> str | None:
         """The command that makes the missing results; None where none is missing, or the run goes on."""
-        goes_on = self.head.status == RunStatus.RUNNING
-        return None if goes_on or not self.missing else f"llmctl eval --resume {self.head.run_id}"
+        if self.head.status == RunStatus.RUNNING or not self.missing:
+            return None
+        if self.rescored is not None:
+            return f"llmctl rescore {self.rescored.run_id}"
+        return f"llmctl eval --resume {self.head.run_id}"

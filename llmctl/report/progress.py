@@ -86,6 +86,10 @@ class Progress:
             self.phase("")
         self._counts.add(result)
 
+    def show(self, counts: Counts) -> None:
+        """Take over what somebody else counts."""
+        self._counts = counts
+
     def phase(self, text: str) -> None:
         """Say what is waited for before results can come; empty text or the first result ends it."""
         self._phase = text

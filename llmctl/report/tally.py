@@ -12,8 +12,10 @@ from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from itertools import chain, groupby
 
+from llmctl.report.classification import ClassTally
 from llmctl.report.counts import Counts
 from llmctl.report.explain import error_kind
 from llmctl.report.model import (
@@ -27,6 +29,7 @@ from llmctl.report.model import (
     TargetSummary,
     has_evidence,
 )
+from llmctl.runs.classes import MetricClasses
 from llmctl.runs.records import ResultEvent
 from llmctl.stats.intervals import ClusterSums, clustered_wilson
 from llmctl.stats.percentiles import p50, p95
@@ -60,6 +63,11 @@ class _Cell:
                 self.latencies_ms.append(result.latency_ms)
             self.packed.append(_cluster(result, facts) << 1 | bool(result.passed))
 
+    def merge(self, other: _Cell) -> None:
+        self.counts.merge(other.counts)
+        self.latencies_ms.extend(other.latencies_ms)
+        self.packed.extend(other.packed)
+
 
 def _cluster(result: ResultEvent, facts: CaseFacts | None) -> int:
     """A number for what is not independent: a case with its repeats, or a group of cases.
@@ -68,10 +76,16 @@ def _cluster(result: ResultEvent, facts: CaseFacts | None) -> int:
     """
     if facts is not None:
         if facts.group is not None:
-            return -1 - (hash((result.bank, facts.group)) & _HASHES)
+            return _hashed(result.bank, "group", facts.group)
         if 0 <= facts.order < _NUMBERS:
             return facts.order
-    return -1 - (hash((result.bank, result.case_id, "")) & _HASHES)
+    return _hashed(result.bank, "case", result.case_id)
+
+
+def _hashed(*names: str) -> int:
+    """A negative number for names, the same in every process."""
+    text = "\0".join(names).encode("utf-8", "surrogatepass")
+    return -1 - (int.from_bytes(blake2b(text, digest_size=8).digest()) & _HASHES)
 
 
 def _clusters(packed: Iterable[int]) -> Iterator[tuple[int, int]]:
@@ -136,6 +150,11 @@ class _First:
         insort(self._ranked, (rank, result), key=lambda pair: pair[0])
         del self._ranked[self._limit :]
 
+    def merge(self, other: _First, arrived: int) -> None:
+        """Take in what another one holds; `arrived`: how many results came before it."""
+        for rank, result in other._ranked:
+            self.add(replace(rank, arrival=arrived + rank.arrival), result)
+
     @property
     def results(self) -> tuple[ResultEvent, ...]:
         return tuple(result for _, result in self._ranked)
@@ -150,6 +169,7 @@ class Tally:
         *,
         planned_by_target: Mapping[TargetKey, int] | None = None,
         planned_by_tag: Mapping[str, int] | None = None,
+        classes: Iterable[MetricClasses] = (),
         kept: int = KEPT,
     ) -> None:
         """Prepare to count.
@@ -160,11 +180,13 @@ class Tally:
             planned_by_target: how many results the plan holds for each target. Needed for the coverage by target of a
                 run that did not finish; in a finished one every planned result was made.
             planned_by_tag: the same by tag.
+            classes: the metrics that sort answers into classes.
             kept: how many failures, and how many errors, are kept in full.
         """
         self._cases = cases or {}
         self._planned_by_target = planned_by_target or {}
         self._planned_by_tag = planned_by_tag or {}
+        self._classes = ClassTally(classes)
         self._arrived = 0
         self._cells: dict[tuple[str, str, str, tuple[str, ...]], _Cell] = {}
         self._failures = _First(kept)
@@ -181,11 +203,26 @@ class Tally:
         if cell is None:
             cell = self._cells[name] = _Cell(TargetKey.of(result), result.tags)
         cell.add(result, facts, evidence=evidence)
+        self._classes.add(result, evidence=evidence)
         if not evidence:
             self._error_kinds[error_kind(result)] += 1
             self._errors.add(self._rank(result, facts), result)
         elif not result.passed:
             self._failures.add(self._rank(result, facts), result)
+
+    def merge(self, other: Tally) -> None:
+        """Count all that another tally of the same plan has counted."""
+        for name, cell in other._cells.items():
+            own = self._cells.get(name)
+            if own is None:
+                self._cells[name] = cell
+            else:
+                own.merge(cell)
+        self._failures.merge(other._failures, self._arrived)
+        self._errors.merge(other._errors, self._arrived)
+        self._error_kinds.update(other._error_kinds)
+        self._classes.merge(other._classes)
+        self._arrived += other._arrived
 
     def report(self, head: RunHead) -> RunReport:
         """Everything that was counted, as the renderers read it."""
@@ -200,8 +237,15 @@ class Tally:
             failures=self._failures.results,
             errors=self._errors.results,
             error_kinds=dict(sorted(self._error_kinds.items())),
+            classifications=self._classes.report(self._cluster_size),
             must_pass=frozenset((r.bank, r.case_id) for r in kept if self._must_pass(r)),
         )
+
+    def _cluster_size(self, key: TargetKey) -> float:
+        """How many results with evidence of a target stand in a cluster, on average."""
+        packed = [cell.packed for cell in self._cells.values() if cell.target == key]
+        total = sum(map(len, packed))
+        return total / len({value >> 1 for value in chain.from_iterable(packed)}) if total else 1.0
 
     def _targets(self, total: Summary, *, whole: bool) -> Iterator[TargetSummary]:
         """A target without a single result is a row too."""

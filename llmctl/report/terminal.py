@@ -7,7 +7,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from llmctl.report.classification_text import classification_text
 from llmctl.report.explain import error_kind, why
+from llmctl.report.flips import flips_text
+from llmctl.report.judges import judges_text
 from llmctl.report.layout import Cell, Column, block, grid, show, styled
 from llmctl.report.model import RunReport, Summary, TargetKey
 from llmctl.report.numbers import (
@@ -46,8 +49,11 @@ def report_text(report: RunReport, width: int) -> Text:
     parts = [
         _by_target(report, width),
         _by_tag(report, width),
+        classification_text(report, width),
         _failures(report, width),
         _errors(report, width),
+        flips_text(report, width),
+        judges_text(report, width),
         _closing(report, width),
     ]
     return Text("\n").join(part for part in parts if part)

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from llmctl.errors import Problem, Severity
-from llmctl.evaluators import samples
+from llmctl.evaluators.samples import EvaluatorSamples, samples_of
 from llmctl.project import templates
-from llmctl.project.models import Bank, Case, CaseReference, EvaluatorSpec, Prompt, SemanticSettings
+from llmctl.project.models import Bank, Case, CaseReference, EvaluatorSettings, EvaluatorSpec, Prompt
 from llmctl.project.problem_list import MAX_FILE_PROBLEMS, ProblemList, has_errors
 
 __all__ = ["CaseWatch"]
@@ -17,7 +17,7 @@ __all__ = ["CaseWatch"]
 class CaseWatch:
     """Looks at each case of a bank on its way to whoever reads `bank`, so that a file is read only once."""
 
-    def __init__(self, bank: Bank, prompts: Sequence[Prompt], semantic: SemanticSettings) -> None:
+    def __init__(self, bank: Bank, prompts: Sequence[Prompt], settings: EvaluatorSettings) -> None:
         self.count = 0
         """How many cases were read."""
         self.sound = True
@@ -26,9 +26,13 @@ class CaseWatch:
         self.bank = replace(bank, reader=self._read)
         """The same bank; its cases are looked at when they are read."""
         self._cases = bank.read_cases
+        self._shared = bank.evaluators
+        self._inherited = False
         self._said = ProblemList(self.problems, MAX_FILE_PROBLEMS)
         self._variables = _UnusedVariables(prompts)
-        self._samples = _Samples(semantic)
+        self.samples: list[EvaluatorSamples] = []
+        """Those that wait for a model, or for code of the project."""
+        self._samples = _Samples(settings, self.samples)
 
     def _read(self, problems: list[Problem]) -> Iterator[Case]:
         found: list[Problem] = []
@@ -38,6 +42,8 @@ class CaseWatch:
             yield case
         self._pass_on(found, problems)
         self._said.close("like these")
+        if self._shared and self.count and not self._inherited:
+            self.problems.append(_unused(self._shared))
 
     def _pass_on(self, found: list[Problem], problems: list[Problem]) -> None:
         if found:
@@ -47,8 +53,17 @@ class CaseWatch:
 
     def _look_at(self, case: Case) -> None:
         self.count += 1
+        if self._shared and not self._inherited:
+            self._inherited = any(spec is self._shared[0] for spec in case.evaluators)
         for problem in (*self._variables.problems(case), *self._samples.problems(case)):
             self._said.add(problem)
+
+
+def _unused(shared: Sequence[EvaluatorSpec]) -> Problem:
+    message = "No case has the evaluators of its bank: each says `inherit: false`."
+    if any(spec.good or spec.bad for spec in shared):
+        message += " Their samples are never judged."
+    return Problem(message, shared[0].place, severity=Severity.WARNING)
 
 
 class _UnusedVariables:
@@ -89,10 +104,11 @@ def _variables(spec: EvaluatorSpec) -> Iterator[str]:
 
 
 class _Samples:
-    """Finds `good:` and `bad:` answers that an evaluator judges the other way."""
+    """Finds `good:` and `bad:` answers that an evaluator judges the other way; puts aside those that wait."""
 
-    def __init__(self, semantic: SemanticSettings) -> None:
-        self._semantic = semantic
+    def __init__(self, settings: EvaluatorSettings, waiting: list[EvaluatorSamples]) -> None:
+        self._settings = settings
+        self._waiting = waiting
         self._evaluators: tuple[EvaluatorSpec, ...] = ()
         self._judged: set[int] = set()
 
@@ -107,4 +123,13 @@ class _Samples:
             key = hash((spec.place, index))  # not its identity: the next case's may get the same one
             if key not in self._judged:
                 self._judged.add(key)
-                yield from samples.check_samples(spec, case, self._semantic)
+                yield from self._problems(spec, case)
+
+    def _problems(self, spec: EvaluatorSpec, case: Case) -> list[Problem]:
+        samples = samples_of(spec, case, self._settings)
+        if samples is None:
+            return []
+        problems = samples.problems_at_once()
+        if problems is None:
+            self._waiting.append(samples)
+        return problems or []

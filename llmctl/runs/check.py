@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from llmctl.errors import Problem, ProjectError, Severity
 from llmctl.evaluators import registry
+from llmctl.evaluators.samples import EvaluatorSamples
 from llmctl.project import loader, templates
 from llmctl.project.loader import LoadedProject
 from llmctl.project.models import Bank, Config
@@ -17,12 +18,14 @@ from llmctl.providers.app import app_problems
 from llmctl.providers.environment import ignored_variables
 from llmctl.providers.local.grammar import unenforced_keywords
 from llmctl.runs.case_watch import CaseWatch
+from llmctl.runs.judges import JudgeModel
 from llmctl.runs.plan import PlanBuilder
 from llmctl.runs.reading import BankRun, PromptVersion, names_no_prompt
+from llmctl.runs.records import JudgeEvent
 from llmctl.runs.selection import Selection
 from llmctl.runs.target import Target
 
-__all__ = ["Checked", "check_project"]
+__all__ = ["Checked", "check_project", "in_order"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,14 @@ class Checked:
     prompts: tuple[str, ...]
     cases: Mapping[str, int]
     """How many cases each sound bank has."""
+    config: Config
+    """The project's; a stand-in where its file has mistakes."""
+    samples: tuple[EvaluatorSamples, ...] = ()
+    """Samples that wait for a model, or for code of the project: `try_samples` judges them."""
+    judges: Mapping[str, JudgeModel] = field(default_factory=dict)
+    """The models that evaluators ask, by the name they give."""
+    judge_events: tuple[JudgeEvent, ...] = ()
+    """Each judge of the evaluators."""
 
     @property
     def errors(self) -> list[Problem]:
@@ -61,11 +72,13 @@ def _check(config: Config, environ: Mapping[str, str], problems: Sequence[Proble
         builder.problems += templates.template_problems(prompt)
         builder.problems += app_problems(prompt, config) if prompt.target else []
     cases: dict[str, int] = {}
+    samples: list[EvaluatorSamples] = []
     for bank in loaded.banks.values():
         run = _bank_run(bank, loaded, config)
-        watch = CaseWatch(bank, [version.prompt for version in run.prompts], config.semantic)
+        watch = CaseWatch(bank, [version.prompt for version in run.prompts], config.evaluator_settings)
         builder.add(replace(run, bank=watch.bank))
         builder.problems += watch.problems
+        samples += watch.samples
         if watch.sound:
             cases[bank.name] = watch.count
         if not bank.prompts:
@@ -73,12 +86,22 @@ def _check(config: Config, environ: Mapping[str, str], problems: Sequence[Proble
     builder.problems += builder.warnings
     targets = builder.targets
     builder.problems += (
-        Problem(missing.message, None, missing.hint, severity=Severity.WARNING) for missing in targets.missing.values()
+        Problem(missing.message, None, missing.hint, severity=Severity.WARNING)
+        for missing in (*targets.missing.values(), *builder.judges.missing.values())
     )
     builder.problems += _unenforced(targets.found.values())
-    reached = [target.route for target in targets.found.values()]
+    judges = builder.judges
+    reached = [*(one.route for one in targets.found.values()), *(one.route for one in judges.found.values())]
     builder.problems += [Problem(text, severity=Severity.WARNING) for text in ignored_variables(reached, environ)]
-    return Checked(_in_order(builder.problems), tuple(loaded.prompts), cases)
+    return Checked(
+        in_order(builder.problems),
+        tuple(loaded.prompts),
+        cases,
+        config,
+        tuple(samples),
+        judges.found,
+        tuple(judges.events.values()),
+    )
 
 
 def _bank_run(bank: Bank, loaded: LoadedProject, config: Config) -> BankRun:
@@ -88,7 +111,8 @@ def _bank_run(bank: Bank, loaded: LoadedProject, config: Config) -> BankRun:
     return BankRun(bank, tuple(PromptVersion(prompt, config.models) for prompt in sound))
 
 
-def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Each once, by file and line."""
     unique = {(problem.message, problem.place): problem for problem in problems}.values()
     return tuple(sorted(unique, key=_position))
 

@@ -17,7 +17,7 @@ from llmctl.runs.checkup import Check, Remark, State
 
 __all__ = ["check_models", "check_packages"]
 
-_PACKAGES = ("duckdb", "aiohttp", "litellm")
+_PACKAGES = ("duckdb", "aiohttp", "httptools", "litellm")
 _EXTRAS = {"xllamacpp": "local", "sentence-transformers": "semantic", "torch": "semantic"}
 """Packages that not everybody needs, and the extra that brings each."""
 

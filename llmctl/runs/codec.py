@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from llmctl.runs.records import (
     CaseEvent,
     EndEvent,
     Event,
+    JudgeEvent,
     PlanEvent,
     PromptEvent,
     ResultEvent,
@@ -43,11 +45,13 @@ __all__ = [
     "Decoded",
     "Line",
     "UnknownEvent",
-    "check",
+    "body_of",
     "decode",
     "encode",
+    "kind_of",
     "parse",
     "repaired",
+    "sealed",
     "untagged",
 ]
 
@@ -57,6 +61,7 @@ _TYPES: dict[str, type] = {
     "target": TargetEvent,
     "bank": BankEvent,
     "case": CaseEvent,
+    "judge": JudgeEvent,
     "plan": PlanEvent,
     "call": CallEvent,
     "result": ResultEvent,
@@ -67,6 +72,8 @@ _NAMES = {kind: name for name, kind in _TYPES.items()}
 _PREFIX = b'{"crc":"'
 _CRC_END = len(_PREFIX) + 8
 _BODY = _CRC_END + 2  # after `",`
+_BEGINNING = re.compile(rb'\{"crc":"([0-9a-f]{8})", ?"seq": ?\d+, ?"type": ?"([a-z_]+)"')
+_OTHER_CHECKSUM = "its checksum does not match"
 
 
 class CodecError(ValueError):
@@ -104,8 +111,36 @@ def encode(event: Event, seq: int) -> bytes:
     Raises:
         TypeError: the event holds something that is no data (a programming error).
     """
-    rest = b'"seq":%d,"type":"%s",%s' % (seq, _NAMES[type(event)].encode(), _fields(event)[1:])
+    return sealed(body_of(event), seq)
+
+
+def body_of(event: Event) -> bytes:
+    """An event as JSON without its number and its checksum: what another process may prepare.
+
+    Raises:
+        TypeError: the event holds something that is no data (a programming error).
+    """
+    return b'"type":"%s",%s' % (_NAMES[type(event)].encode(), _fields(event)[1:])
+
+
+def sealed(body: bytes, seq: int) -> bytes:
+    """The line made of what `body_of` gave."""
+    rest = b'"seq":%d,%s' % (seq, body)
     return b'%s%08x",%s\n' % (_PREFIX, zlib.crc32(rest), rest)
+
+
+def kind_of(line: bytes) -> str:
+    """The type of the event in a line without its newline, when its checksum holds; nothing else of it is read.
+
+    Raises:
+        CodecError: the checksum does not match, or it is no event.
+    """
+    beginning = _BEGINNING.match(line)
+    if beginning is None:
+        return parse(line).type
+    if b"%08x" % zlib.crc32(memoryview(line)[_BODY:]) != beginning[1]:
+        raise CodecError(_OTHER_CHECKSUM)
+    return beginning[2].decode()
 
 
 def parse(line: bytes) -> Line:
@@ -117,7 +152,7 @@ def parse(line: bytes) -> Line:
     if not line.startswith(_PREFIX) or line[_CRC_END:_BODY] != b'",':
         raise CodecError("it is not a journal line")
     if b"%08x" % zlib.crc32(memoryview(line)[_BODY:]) != line[len(_PREFIX) : _CRC_END]:
-        raise CodecError("its checksum does not match")
+        raise CodecError(_OTHER_CHECKSUM)
     try:
         fields = orjson.loads(line)
         return Line(str(fields["type"]), int(fields["seq"]), fields)
@@ -145,11 +180,6 @@ def untagged(line: bytes) -> Line:
     """
     parsed = parse(line)
     return Line(parsed.type, parsed.seq, from_json(line)) if b'"$written"' in line else parsed
-
-
-def check(line: Line) -> None:
-    """Raises CodecError where the fields are not those of the event."""
-    _event(line)
 
 
 def _event(line: Line) -> Event:
@@ -189,6 +219,8 @@ def _free_data(event: Event) -> object:
             return event.source
         case TargetEvent():
             return (event.params, event.config)
+        case JudgeEvent():
+            return event.config
         case CaseEvent():
             return (event.vars, event.expected, event.evaluators)
         case CallEvent():

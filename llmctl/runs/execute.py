@@ -3,51 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from llmctl.outcome import Outcome
 from llmctl.providers.gateway import Gateway
 from llmctl.providers.records import ChatRequest
 from llmctl.providers.routes import TransportName
+from llmctl.runs.call_ids import CallIds
 from llmctl.runs.line_reader import LineReader
 from llmctl.runs.plan import Plan
 from llmctl.runs.recorder import Finished, Recorder
 from llmctl.runs.reuse import KnownAnswer, KnownAnswers, read_answer
 from llmctl.runs.spool import SpooledUnit, UnitReader
+from llmctl.runs.stop import Stop
 
 __all__ = ["Executor", "Stop"]
-
-
-class Stop:
-    """Asks a run to end: first after what is in flight, then at once."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        self.reason: str | None = None
-        """Why a run stops by itself; None where a person asked for it."""
-        self._tasks: list[asyncio.Task[None]] = []
-
-    def request(self, reason: str | None = None) -> None:
-        """Nothing new is sent."""
-        if not self.requested:
-            self.requested, self.reason = True, reason
-
-    def press(self) -> None:
-        """A person asks: the first time nothing new is sent, the second time what is in flight is dropped."""
-        if self.requested:
-            self.drop()
-        self.request()
-
-    def drop(self) -> None:
-        """Send nothing, and drop what is in flight."""
-        self.requested = True
-        for task in self._tasks:
-            task.cancel()
-
-    def watch(self, tasks: Sequence[asyncio.Task[None]]) -> None:
-        """Name the tasks that are dropped."""
-        self._tasks = list(tasks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +40,17 @@ class Executor:
     known: KnownAnswers
     concurrency: int = 32
     stop: Stop = field(default_factory=Stop)
-    next_call: int = 1
-    """Number of the next call; a run that is resumed counts on."""
+    ids: CallIds | None = None
+    """Of the calls; None: counted from the plan's next one."""
     own: LineReader = field(init=False)
     """The run's journal, read in its writer's thread."""
+    _ids: CallIds = field(init=False)
     _shared: dict[bytes, asyncio.Future[int | None]] = field(default_factory=dict)
     """Calls that several units of the plan need: where each stands in the journal; None where it was not sent."""
 
     def __post_init__(self) -> None:
         self.own = LineReader(self.plan.journal)
+        self._ids = self.ids or CallIds(self.plan.head.run_id, self.plan.next_call)
 
     async def run(self) -> None:
         """Ask and record every unit. Ends early, without an error, when `stop` asks for it.
@@ -86,11 +59,33 @@ class Executor:
             StoreError: the journal cannot be written; nothing more is sent.
         """
         self.recorder.on_failure = self.stop.drop
+        reusing = asyncio.create_task(self._reuse())
+        try:
+            await self._work_on(lambda number: number not in self.known)
+            left = frozenset(await reusing)
+        finally:
+            reusing.cancel()
+        if left and not self.stop.requested:
+            await self._work_on(left.__contains__)
+        await self.recorder.drain()
+
+    async def _reuse(self) -> list[int]:
+        """Record the answers that are known beside the calls; the units among them whose evaluators wait."""
+        if not self.known.count:
+            return []
+        units = self.plan.units.reader()
+        known = (units.unit(number) for number in range(len(self.plan.units)) if number in self.known)
+        return await self.recorder.reuse(map(self._known, known), stopped=lambda: self.stop.requested)
+
+    async def _work_on(self, chosen: Callable[[int], bool]) -> None:
+        """Ask and record some units, by their numbers."""
         repeated = self.plan.units.repeated()
         tasks = [
-            asyncio.create_task(self._work(queue, repeated)) for queue in self._queues() for _ in range(queue.workers)
+            asyncio.create_task(self._work(queue, repeated))
+            for queue in self._queues(chosen)
+            for _ in range(queue.workers)
         ]
-        self.stop.watch(tasks)
+        self.stop.watch(tasks, self.recorder.drop)
         try:
             await asyncio.gather(*tasks)
         except asyncio.CancelledError:
@@ -100,14 +95,13 @@ class Executor:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        await self.recorder.drain()
 
     def close(self) -> None:
         """Close the journals that answers are read from; nothing reads them any more."""
         self.own.close()
         self.known.close()
 
-    def _queues(self) -> Iterator[_Queue]:
+    def _queues(self, chosen: Callable[[int], bool]) -> Iterator[_Queue]:
         """One queue for each model, so that a slow one holds up nobody else."""
         by_model: dict[str, list[int]] = {}
         for index, target in enumerate(self.plan.targets):
@@ -117,7 +111,8 @@ class Executor:
             route = self.plan.targets[indexes[0]].route
             # The local model answers one at a time: a second worker prepares the next call while it does.
             most = 2 if route.transport is TransportName.LOCAL else self.concurrency
-            yield _Queue(units.by_target(frozenset(indexes)), units.reader(), min(most, len(units)))
+            numbers = filter(chosen, units.by_target(frozenset(indexes)))
+            yield _Queue(numbers, units.reader(), min(most, len(units)))
 
     async def _work(self, queue: _Queue, repeated: frozenset[int]) -> None:
         for number in queue.numbers:
@@ -136,9 +131,9 @@ class Executor:
 
     async def _finished(self, units: UnitReader, unit: SpooledUnit, repeated: frozenset[int]) -> Finished | None:
         """The unit with its answer; None where it will not be sent, and neither will any other one of its model."""
-        target = self.plan.targets[unit.target].name
         if unit.number in self.known:
-            return Finished(unit, target, lambda: self.known.answer(unit.number), cached=True)
+            return self._known(unit)
+        target = self.plan.targets[unit.target]
         shared = self._shared.get(unit.key) if unit.prefix in repeated else None
         if shared is not None:
             position = await asyncio.shield(shared)
@@ -148,6 +143,10 @@ class Executor:
         request = units.request(unit.number)
         answer = await self._ask(unit, request, shared=unit.prefix in repeated)
         return Finished(unit, target, lambda: answer, cached=False) if answer else None
+
+    def _known(self, unit: SpooledUnit) -> Finished:
+        """The unit with its stored answer."""
+        return Finished(unit, self.plan.targets[unit.target], lambda: self.known.answer(unit.number), cached=True)
 
     async def _ask(self, unit: SpooledUnit, request: ChatRequest, *, shared: bool) -> KnownAnswer | None:
         """Send the call and record it; None where the gateway would not send it."""
@@ -172,8 +171,7 @@ class Executor:
         call = await self.gateway.ask(route, request, repeat=unit.repeat, key=unit.call_key)
         if call.outcome is Outcome.SKIPPED and self._gives_up(route.config.name):
             return None
-        answer = KnownAnswer.of(f"{self.plan.head.run_id}.{self.next_call}", call)
-        self.next_call += 1
+        answer = KnownAnswer.of(self._ids.take(), call)
         # Before it is scored, so that a paid answer survives whatever an evaluator does.
         self.recorder.call(answer.call_id, call, told)
         return answer

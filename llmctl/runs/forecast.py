@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from llmctl.providers.estimate import Seen, estimate
 from llmctl.runs.history import History
+from llmctl.runs.judge_forecast import JudgeForecast, forecast_judges
+from llmctl.runs.judged_calls import JudgedCalls
 from llmctl.runs.plan import Plan
 from llmctl.runs.reuse import KnownAnswers
 from llmctl.runs.target import Target
+from llmctl.store.layout import Layout
 
 __all__ = ["Forecast", "TargetForecast", "forecast"]
 
@@ -38,6 +41,8 @@ class Forecast:
 
     targets: tuple[TargetForecast, ...]
     max_cost_usd: float | None = None
+    judges: tuple[JudgeForecast, ...] = ()
+    """What the judges' models would be sent."""
 
     @property
     def results(self) -> int:
@@ -51,17 +56,38 @@ class Forecast:
 
     @property
     def calls(self) -> int:
-        """Calls that would be sent."""
+        """Calls that would be sent to targets."""
         return sum(target.calls for target in self.targets)
 
     @property
+    def input_tokens(self) -> int:
+        """Of all calls that would be sent."""
+        return sum(row.input_tokens for row in self.targets) + sum(row.input_tokens for row in self.judges)
+
+    @property
+    def output_tokens(self) -> int:
+        """The same of their answers."""
+        return sum(row.output_tokens for row in self.targets) + sum(row.output_tokens for row in self.judges)
+
+    @property
+    def judge_calls(self) -> int:
+        """Calls that would be sent to judges."""
+        return sum(judge.calls for judge in self.judges)
+
+    @property
     def cost_usd(self) -> float | None:
-        """What they would cost; None where a price is unknown."""
-        costs = [target.cost_usd for target in self.targets]
+        """What all of them would cost; None where a price is unknown."""
+        costs = [*(row.cost_usd for row in self.targets), *(row.cost_usd for row in self.judges)]
         return None if any(cost is None for cost in costs) else sum(cost or 0.0 for cost in costs)
 
 
-def forecast(plan: Plan, known: KnownAnswers, history: History, max_cost_usd: float | None = None) -> Forecast:
+def forecast(
+    plan: Plan,
+    known: KnownAnswers,
+    history: History,
+    max_cost_usd: float | None = None,
+    judged: JudgedCalls | None = None,
+) -> Forecast:
     """Estimate every call that is not stored.
 
     Raises:
@@ -88,7 +114,9 @@ def forecast(plan: Plan, known: KnownAnswers, history: History, max_cost_usd: fl
         row.input_tokens += one.input_tokens
         row.output_tokens += one.output_tokens
         row.cost_usd = None if row.cost_usd is None or one.cost_usd is None else row.cost_usd + one.cost_usd
-    return Forecast(tuple(targets), max_cost_usd)
+    lengths = [row.output_tokens // row.calls if row.calls else 0 for row in targets]
+    judged = judged or JudgedCalls(Layout(plan.config.store))
+    return Forecast(tuple(targets), max_cost_usd, forecast_judges(plan, known, judged, lengths))
 
 
 def _seen(history: History, target: Target) -> Seen | None:

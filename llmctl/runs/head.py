@@ -22,7 +22,17 @@ from llmctl.runs.target import Target
 
 __all__ = ["RunOptions", "bank_event", "prompt_event", "run_head", "target_event"]
 
-_VERSIONED = ("aiohttp", "litellm", "xllamacpp", "sentence-transformers", "torch", "jsonschema", "google-re2", "regex")
+_VERSIONED = (
+    "aiohttp",
+    "httptools",
+    "litellm",
+    "xllamacpp",
+    "sentence-transformers",
+    "torch",
+    "jsonschema",
+    "google-re2",
+    "regex",
+)
 
 _BESIDE = frozenset({"command", "label"})
 
@@ -74,6 +84,7 @@ def run_head(config: Config, selection: Selection, options: RunOptions) -> RunEv
             **options.as_data(),
             "repeat": selection.repeat,
             "semantic": {"model": config.semantic.model, "threshold": config.semantic.threshold},
+            "judge": {"model": config.judge.model},
         },
         pid=os.getpid(),
     )

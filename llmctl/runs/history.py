@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
+from llmctl.canonical import from_json
 from llmctl.errors import StoreError, UsageError
 from llmctl.evaluators.base import MetricScore
 from llmctl.outcome import Outcome
@@ -24,6 +25,7 @@ from llmctl.runs.records import (
     BankEvent,
     CaseEvent,
     EndEvent,
+    JudgeEvent,
     PlanEvent,
     PromptEvent,
     ResultEvent,
@@ -37,7 +39,7 @@ from llmctl.runs.run_names import find_run, nearest_hint
 from llmctl.store.database import CorruptError, open_database
 from llmctl.store.layout import Layout
 
-__all__ = ["Averages", "History", "Location", "RunState", "RunSummary"]
+__all__ = ["Averages", "ExpectedAnswer", "History", "JudgeCall", "JudgeSpending", "Location", "RunState", "RunSummary"]
 
 _WAIT_S = 10.0
 _CHUNK = 2000
@@ -114,7 +116,40 @@ class Averages:
     """Input tokens over the size of the messages as JSON in UTF-8."""
 
 
+@dataclass(frozen=True, slots=True)
+class ExpectedAnswer:
+    """Cases of a bank that have the same evaluators and expect the same."""
+
+    bank: str
+    evaluators: str
+    """Their configuration, as JSON text."""
+    expected: object
+    cases: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeCall:
+    """Where the answer to a judge's question stands."""
+
+    key: str
+    """The call key."""
+    model: str
+    """The litellm model string."""
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSpending:
+    """What a run sent to its judges."""
+
+    calls: int
+    cost_usd: float
+    unpriced_calls: int
+    """Calls among them whose cost is unknown: `cost_usd` is then a lower bound."""
+
+
 _LATEST_CALLS = 2_000
+_JUDGE_CALLS = 20_000
 _SUMMARY_COLUMNS = columns(RunSummary)
 _EVIDENCE = [outcome.value for outcome in Outcome if outcome.evidence]
 
@@ -205,6 +240,16 @@ class History:
             for row in chunk:
                 yield rows.case_of(row[1:])
 
+    def expected(self, run_id: str, most: int) -> list[ExpectedAnswer]:
+        """What the run's cases expect, by bank and evaluators; without those that expect more than `most` answers."""
+        found = self._rows(
+            "SELECT bank, evaluators, expected, count(*) FROM case_rows WHERE run_id = ? AND has_expected "
+            "GROUP BY bank, evaluators, expected QUALIFY count(*) OVER (PARTITION BY bank, evaluators) <= ? "
+            "ORDER BY min(position)",
+            [run_id, most],
+        )
+        return [ExpectedAnswer(bank, evaluators, from_json(text), cases) for bank, evaluators, text, cases in found]
+
     def prompt(self, run_id: str, label: str) -> PromptEvent:
         """One prompt version of the run.
 
@@ -263,6 +308,54 @@ class History:
             {"keys": list(keys), "outcomes": _EVIDENCE, "runs": self._journals() if run_id is None else [run_id]},
         )
         return {row[0]: Location(*row[1:]) for row in found}
+
+    def calls_of(self, run_id: str) -> dict[str, Location]:
+        """Where the calls stand that the run's results refer to, by id, as far as their journals are still there."""
+        found = self._rows(
+            "SELECT call_id, c.run_id, c.position, c.started_at FROM call_rows c SEMI JOIN "
+            "(SELECT call_id FROM result_rows WHERE run_id = $run) USING (call_id) "
+            "WHERE c.run_id IN (SELECT unnest($runs))",
+            {"run": run_id, "runs": self._journals()},
+        )
+        return {row[0]: Location(*row[1:]) for row in found}
+
+    def judge_calls(self, models: Sequence[str], *, run_id: str | None = None) -> Iterator[JudgeCall]:
+        """The stored answers of these models (litellm model strings) to judges' questions, by key, the latest first.
+
+        `run_id`: only what this run has sent.
+        """
+        wanted = {
+            "models": list(models),
+            "outcomes": _EVIDENCE,
+            "runs": self._journals() if run_id is None else [run_id],
+        }
+        after = ""
+        while True:
+            chunk = self._rows(
+                "SELECT key, model, run_id, position, started_at FROM call_rows WHERE purpose = 'judge' "
+                "AND model IN (SELECT unnest($models)) AND outcome IN (SELECT unnest($outcomes)) "
+                "AND run_id IN (SELECT unnest($runs)) AND key > $after "
+                f"ORDER BY key, started_at DESC, run_id DESC, position DESC LIMIT {_JUDGE_CALLS}",
+                {**wanted, "after": after},
+            )
+            for key, model, *where in chunk:
+                yield JudgeCall(key, model, Location(*where))
+            if len(chunk) < _JUDGE_CALLS:
+                return
+            after = chunk[-1][0]
+
+    def judges(self, run_id: str) -> list[JudgeEvent]:
+        """Each judge of the run."""
+        return [rows.judge_of(row) for row in self._of_run("judge_rows", columns(JudgeEvent), run_id)]
+
+    def judge_spending(self, run_id: str) -> JudgeSpending:
+        """What the run sent to its judges."""
+        found = self._rows(
+            "SELECT count(*), coalesce(sum(cost_usd), 0.0), count_if(cost_usd IS NULL) FROM call_rows "
+            "WHERE run_id = ? AND purpose = 'judge'",
+            [run_id],
+        )
+        return JudgeSpending(*found[0]) if found else JudgeSpending(0, 0.0, 0)
 
     def failed(self, run_id: str) -> list[UnitName]:
         """The run's results that failed or have no evidence, in the order of the journal."""

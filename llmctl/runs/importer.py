@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from llmctl.errors import StoreError
-from llmctl.runs.codec import CodecError
 from llmctl.runs.ids import run_time
-from llmctl.runs.journal_reader import Damage, ParsedLine, parse_journal
-from llmctl.runs.line_rows import rows_of
+from llmctl.runs.journal_reader import Damage, sealed_lines
+from llmctl.runs.line_batch import LineBatch
 from llmctl.runs.rows import Row
 from llmctl.store.append import append_rows
 from llmctl.store.database import (
@@ -29,7 +28,6 @@ from llmctl.store.database import (
     open_database,
     quarantine,
 )
-from llmctl.store.engine import WRITING_MB, set_memory
 from llmctl.store.layout import Layout
 from llmctl.store.schema import EVENT_TABLES
 
@@ -41,9 +39,6 @@ __all__ = ["ImportSummary", "import_journals", "rebuild"]
 _WAIT_S = 10.0
 _MAX_LINES = 10_000
 _MAX_BYTES = 64 * 2**20
-_HELD_LINES = 2_000
-_HELD_BYTES = 4 * 2**20
-_MEMORY_PER_BYTE = 10  # measured: what DuckDB needs for a row of 100 MB is 5 times that
 _TURN_S = 3.0
 _PAUSE_S = 0.1  # longer than others wait before they try again
 _FINGERPRINT_BYTES = 4096
@@ -101,50 +96,28 @@ class _Progress:
         return journal.size >= self.read_bytes and _fingerprint(journal.path, self.read_bytes) == self.fingerprint
 
 
+@dataclass(slots=True)
 class _Batch:
-    """What one transaction takes in: a few rows at a time, and the offsets that the journals reach."""
+    """What one transaction takes in, and the offsets that the journals reach."""
 
-    def __init__(self, con: DuckDBPyConnection) -> None:
-        self.progress: dict[str, _Progress] = {}
-        self.lines = self.bytes = self.damage = 0
-        self._con = con
-        self._rows: defaultdict[str, list[Row]] = defaultdict(list)
-        self._held_lines = self._held_bytes = 0
-        self._memory_mb = WRITING_MB
+    rows: LineBatch
+    progress: dict[str, _Progress] = field(default_factory=dict)
+    lines: int = 0
+    bytes: int = 0
+    damage: int = 0
 
     @property
     def full(self) -> bool:
         return self.lines >= _MAX_LINES or self.bytes >= _MAX_BYTES
 
-    def count(self, size: int, *, damaged: bool) -> None:
-        self.lines += 1
-        self.bytes += size
-        self.damage += damaged
-
-    def add(self, rows: Iterable[tuple[str, Row]], size: int) -> None:
-        for table, row in rows:
-            self._rows[table].append(row)
-        self._held_lines += 1
-        self._held_bytes += size
-        if self._held_lines >= _HELD_LINES or self._held_bytes >= _HELD_BYTES:
-            self._append()
-
-    def store(self) -> None:
-        """The rest of the rows, and how far each journal is imported."""
-        self._append()
-        con = self._con
+    def store(self, con: DuckDBPyConnection) -> None:
+        """The rows, and how far each journal is imported."""
+        for run_id, refused in self.rows.store().items():
+            reached = self.progress[run_id]
+            self.progress[run_id] = replace(reached, damage=reached.damage + refused)
+            self.damage += refused
         con.execute("DELETE FROM journal_rows WHERE list_contains(?, run_id)", [list(self.progress)])
         append_rows(con, "journal_rows", (_journal_row(*item) for item in self.progress.items()))
-
-    def _append(self) -> None:
-        needed_mb = WRITING_MB + _MEMORY_PER_BYTE * (self._held_bytes >> 20)
-        if self._held_bytes > _HELD_BYTES and needed_mb > self._memory_mb:
-            set_memory(self._con, needed_mb)
-            self._memory_mb = needed_mb
-        for table, rows in self._rows.items():
-            append_rows(self._con, table, rows)
-        self._rows.clear()
-        self._held_lines = self._held_bytes = 0
 
 
 def import_journals(store: Path, *, wait_s: float = _WAIT_S) -> ImportSummary:
@@ -250,21 +223,33 @@ def _turn(layout: Layout, wait_s: float, *, may_rebuild: bool) -> tuple[ImportSu
 
 def _transaction(con: DuckDBPyConnection, layout: Layout) -> _Batch:
     """Take in new lines from all journals, until it is enough."""
-    con.begin()
-    batch, known = _Batch(con), _known(con)
-    for journal in _journals(layout):
-        progress = known.get(journal.run_id)
-        if progress is not None and progress.is_current(journal):
-            continue
-        if batch.full:
-            break
-        if progress is not None and not progress.belongs_to(journal):
-            _forget(con, journal.run_id)
-            progress = None
-        batch.progress[journal.run_id] = _read(journal, progress or _Progress(), batch)
-    batch.store()
-    con.commit()
+    with _folder(layout) as folder, LineBatch(con, folder) as rows:
+        con.begin()
+        batch, known = _Batch(rows), _known(con)
+        for journal in _journals(layout):
+            progress = known.get(journal.run_id)
+            if progress is not None and progress.is_current(journal):
+                continue
+            if batch.full:
+                break
+            if progress is not None and not progress.belongs_to(journal):
+                _forget(con, journal.run_id)
+                progress = None
+            batch.progress[journal.run_id] = _read(journal, progress or _Progress(), batch)
+        batch.store(con)
+        con.commit()
     return batch
+
+
+@contextmanager
+def _folder(layout: Layout) -> Iterator[Path]:
+    """A folder of this import's own: DuckDB takes the name of a file for a pattern, and must find no other by it."""
+    try:
+        folder = TemporaryDirectory(dir=layout.scratch, prefix="import-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise StoreError(f"The folder {layout.scratch} cannot be written: {error.strerror or error}.") from None
+    with folder as path:
+        yield Path(path)
 
 
 def _forget(con: DuckDBPyConnection, run_id: str) -> None:
@@ -291,30 +276,20 @@ def _known(con: DuckDBPyConnection) -> dict[str, _Progress]:
 def _read(journal: _Journal, progress: _Progress, batch: _Batch) -> _Progress:
     """Add a journal's new lines to the batch; how far that came."""
     end, count, damage = progress.read_bytes, progress.lines, progress.damage
-    for line in parse_journal(journal.path, end, line_number=count + 1):
-        size, end = line.end - end, line.end
-        rows = _rows(line, journal.run_id)
-        batch.count(size, damaged=rows is None)
-        if rows is None:
+    for line in sealed_lines(journal.path, end, line_number=count + 1):
+        if isinstance(line, Damage):
+            batch.damage += 1
             damage += 1
         else:
-            batch.add(rows, size)
-        count += 1
+            batch.rows.add(line, journal.run_id)
+        batch.lines += 1
+        batch.bytes += line.end - end
+        end, count = line.end, count + 1
         if batch.full:
             break
     reached = _Progress(end, count, damage, fingerprint=_fingerprint(journal.path, end))
     # Only a file that was read to its end counts as seen; size and time are those from before the reading.
     return reached if batch.full else replace(reached, seen_bytes=journal.size, seen_mtime_ns=journal.mtime_ns)
-
-
-def _rows(line: ParsedLine | Damage, run_id: str) -> list[tuple[str, Row]] | None:
-    """What a line adds to the tables; None where it cannot be read."""
-    if isinstance(line, Damage):
-        return None
-    try:
-        return rows_of(line.line, run_id, line.offset)
-    except CodecError:
-        return None
 
 
 def _journal_row(run_id: str, progress: _Progress) -> Row:

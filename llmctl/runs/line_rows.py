@@ -1,16 +1,17 @@
-"""The rows that a journal's line adds to the store's tables, straight from its JSON: nothing is built in between.
+"""The statements by which DuckDB reads journal lines and puts them into the store's tables, made from the records.
 
-An import reads three lines a case. The frequent ones (cases, calls, results) are checked here, column by column; the
-few others are checked by making the event.
+The frequent lines (cases, calls, results) are never Python objects: DuckDB reads their JSON from a file, in which each
+line begins with `$run` and `$at` (the journal, and the byte at which it begins there). A field of a record is a column
+of its table under the same name. A line that lacks a field without a default is refused; a value that is not of its
+column's kind, and cannot be read as one, is unknown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields
-from functools import lru_cache
-from operator import itemgetter
-from types import NoneType
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, fields
+from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -18,172 +19,195 @@ import orjson
 from llmctl.evaluators.base import MetricScore
 from llmctl.outcome import Outcome
 from llmctl.providers.records import Attempt, Call, Usage
-from llmctl.runs.codec import CodecError, Line, check
-from llmctl.runs.records import (
-    BankEvent,
-    CaseEvent,
-    EndEvent,
-    PlanEvent,
-    PromptEvent,
-    ResultEvent,
-    RunEvent,
-    TargetEvent,
-)
-from llmctl.runs.rows import CALL_NAMES, Row, names_of
+from llmctl.runs.records import CallEvent, CallPurpose, CaseEvent, ResultEvent
 
-__all__ = ["rows_of"]
+__all__ = ["LINE_KINDS", "LineKind", "LineTable", "file_line"]
 
-_SCALARS: dict[str, frozenset[type]] = {
-    "str": frozenset({str}),
-    "str | None": frozenset({str, NoneType}),
-    "int": frozenset({int}),
-    "int | None": frozenset({int, NoneType}),
-    "float": frozenset({float, int}),
-    "float | None": frozenset({float, int, NoneType}),
-    "bool": frozenset({bool}),
-    "bool | None": frozenset({bool, NoneType}),
-    "Outcome": frozenset({str}),
-    "RunStatus": frozenset({str}),
-}
-_OUTCOMES = frozenset(outcome.value for outcome in Outcome)
+_SCALARS = {"str": "VARCHAR", "int": "BIGINT", "float": "DOUBLE", "bool": "BOOLEAN"}
+_ENUMS: dict[str, type[StrEnum]] = {"Outcome": Outcome, "CallPurpose": CallPurpose}
+_TEXTS = "tuple[str, ...]"
+_OR_NONE = " | None"
+_HEADER = {"$run": "VARCHAR", "$at": "BIGINT"}
+_MAX_LINE_BYTES = 16 * 2**20
+"""DuckDB's own bound for a line, where none is longer."""
 
 
-class _Table:
-    """A table whose columns, after `run_id` and `position`, are fields of records."""
-
-    def __init__(self, name: str, names: tuple[str, ...], *kinds: type) -> None:
-        known: dict[str, Field[Any]] = {field.name: field for kind in kinds for field in fields(kind)}
-        types = [str(known[name].type) for name in names]
-        self.name = name
-        self._names = names
-        self._pick = itemgetter(*names)
-        self._defaults = {name: _default(known[name]) for name in names if not _required(known[name])}
-        self._allowed = [_allowed(kind) for kind in types]
-        self._whole = _places(types, "int", "int | None")
-        self._outcomes = _places(types, "Outcome")
-        self._texts = _places(types, "tuple[str, ...]")
-        self._json = [place for place, kind in enumerate(types) if kind not in _SCALARS and place not in self._texts]
-        self._misfit = lru_cache(maxsize=1024)(self._find_misfit)
-
-    def row(self, values: Mapping[str, Any]) -> list[Any]:
-        """The columns' values.
-
-        Raises:
-            CodecError: a value is missing, or is not of its column's kind.
-        """
-        try:
-            row = list(self._pick(values))
-        except KeyError:
-            row = list(self._pick(self._filled(values)))
-        # Rows come in few shapes, so that nearly every check of a dozen types is one look-up.
-        if misfit := self._misfit(tuple(map(type, row))):
-            raise CodecError(f"its {misfit} is of another kind")
-        for place in self._whole:
-            if row[place] is not None and not -(2**63) <= row[place] < 2**63:
-                row[place] = None  # a number that a provider gave; the column cannot hold it
-        for place in self._outcomes:
-            if row[place] not in _OUTCOMES:
-                raise CodecError(f"there is no outcome {row[place]!r:.40}")
-        for place in self._texts:
-            if not all(type(item) is str for item in row[place]):
-                raise CodecError(f"its {self._names[place]} are no texts")
-        for place in self._json:
-            row[place] = orjson.dumps(row[place]).decode()
-        return row
-
-    def _filled(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        filled = {**self._defaults, **values}
-        missing = [name for name in self._names if name not in filled]
-        if missing:
-            raise CodecError(f"its {missing[0]} is missing")
-        return filled
-
-    def _find_misfit(self, shape: tuple[type, ...]) -> str | None:
-        for name, kind, allowed in zip(self._names, shape, self._allowed, strict=True):
-            if allowed and kind not in allowed:
-                return name
-        return None
+def file_line(run_id: bytes, offset: int, line: bytes) -> bytes:
+    """A journal's line as it stands in a file that is read here; `run_id` as JSON."""
+    return b'{"$run":%b,"$at":%d,%b\n' % (run_id, offset, line[1:])
 
 
-def _required(field: Field[Any]) -> bool:
-    return field.default is MISSING and field.default_factory is MISSING
+@dataclass(frozen=True, slots=True)
+class LineTable:
+    """A table, and what goes into it from each line, or from each item of a list in it."""
+
+    name: str
+    reads: Mapping[str, str]
+    """The part of a line that is looked at: DuckDB types by key."""
+    values: Mapping[str, str]
+    """An expression for each column."""
+    conditions: tuple[str, ...]
+    """What must hold of a line that is taken."""
+    items: str = ""
+    """The list whose items become rows; empty: the line itself does."""
+
+    def insert(self, path: Path, longest: int, only: str = "") -> str:
+        """The statement that puts lines of a file into the table; `only`: one more condition."""
+        columns = ", ".join(f'"{name}"' for name in self.values)
+        chosen = ", ".join(self.values.values())
+        return f"INSERT INTO {self.name} ({columns}) SELECT {chosen} {self._taken(path, longest, only)}"
+
+    def taken(self, path: Path, longest: int) -> str:
+        """A query for how many lines of a file are taken, by run."""
+        return f'SELECT "$run", count(*) {self._taken(path, longest, "")} GROUP BY "$run"'
+
+    def _taken(self, path: Path, longest: int, only: str) -> str:
+        source = f"{_lines(path, self.reads, longest)} AS line"
+        if self.items:
+            source = (
+                f"(SELECT *, unnest({self.items}) AS item, unnest(range(len({self.items}))) AS number FROM {source})"
+            )
+        return f"FROM {source} WHERE {' AND '.join(part for part in (*self.conditions, only) if part)}"
 
 
-def _default(field: Field[Any]) -> object:
-    """The default as JSON has it."""
+@dataclass(frozen=True, slots=True)
+class LineKind:
+    """Lines of one type: their table, and that of the items in them."""
+
+    lines: LineTable
+    items: LineTable | None = None
+
+
+def _lines(path: Path, reads: Mapping[str, str], longest: int) -> str:
+    """The lines of a file as a table; `longest`: bytes of the longest one."""
+    quoted = str(path).replace("'", "''")
+    columns = ", ".join(f"{_quoted(name)}: {_quoted(kind)}" for name, kind in {**_HEADER, **reads}.items())
+    # Lines were checked by their checksum; what cannot be read all the same comes as a row of NULLs.
+    return (
+        f"read_ndjson('{quoted}', columns = {{{columns}}}, ignore_errors = true, compression = 'none', "
+        f"maximum_object_size = {max(_MAX_LINE_BYTES, longest + 1)})"
+    )
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+# The records as DuckDB types, columns and conditions.
+
+
+def _base(field: Field[Any]) -> str:
+    return str(field.type).removesuffix(_OR_NONE)
+
+
+def _is_optional(field: Field[Any]) -> bool:
+    return str(field.type).endswith(_OR_NONE)
+
+
+def _json_type(field: Field[Any]) -> str:
+    """As what DuckDB reads a field."""
+    base = _base(field)
+    if base == _TEXTS:
+        return "VARCHAR[]"
+    return "VARCHAR" if base in _ENUMS else _SCALARS.get(base, "JSON")
+
+
+def _reads(kind: type, without: Sequence[str] = ()) -> dict[str, str]:
+    return {field.name: _json_type(field) for field in fields(kind) if field.name not in without}
+
+
+def _struct(reads: Mapping[str, str]) -> str:
+    return "STRUCT(" + ", ".join(f'"{name}" {kind}' for name, kind in reads.items()) + ")"
+
+
+def _value(field: Field[Any], place: str) -> str:
+    """A field's value, with its default where it is missing."""
+    column = f'{place}."{field.name}"'
+    default = _default(field)
+    return f"coalesce({column}, {default})" if default is not None else column
+
+
+def _default(field: Field[Any]) -> str | None:
+    """The default as SQL; None: NULL, or none."""
+    base = _base(field)
+    if base == "object":
+        return "'null'"  # JSON's null is read as NULL
     value = field.default if field.default_factory is MISSING else field.default_factory()
-    return list(value) if isinstance(value, tuple) else value
+    if value is MISSING or value is None:
+        return None
+    if base == _TEXTS:
+        return "[]"
+    text = orjson.dumps(value).decode()
+    return text if base in ("int", "float", "bool") else _quoted(text.strip('"'))
 
 
-def _allowed(kind: str) -> frozenset[type]:
-    """The JSON types of a field; empty: any."""
-    if kind.startswith("tuple["):
-        return frozenset({list})
-    if kind.startswith("Mapping["):
-        return frozenset({dict})
-    return _SCALARS.get(kind, frozenset())
+def _conditions(of: Iterable[Field[Any]], place: str) -> Iterator[str]:
+    """What must hold of a record's fields."""
+    for field in of:
+        kind, value = str(field.type), _value(field, place)
+        if kind in _ENUMS:
+            yield f"{value} IN ({', '.join(_quoted(member.value) for member in _ENUMS[kind])})"
+        elif kind.startswith("Mapping[") and not _is_optional(field):
+            yield f"starts_with({value}, '{{')"
+        elif kind.startswith("tuple[") and kind != _TEXTS and not _is_optional(field):
+            yield f"starts_with({value}, '[')"
+        elif not _is_optional(field) and _default(field) is None:
+            yield f"{value} IS NOT NULL"
 
 
-def _places(types: list[str], *wanted: str) -> tuple[int, ...]:
-    return tuple(place for place, kind in enumerate(types) if kind in wanted)
+def _named(kind: type, place: str, without: Sequence[str] = ()) -> dict[str, str]:
+    return {field.name: _value(field, place) for field in fields(kind) if field.name not in without}
 
 
-def _of(name: str, kind: type, *, without: tuple[str, ...] = ()) -> _Table:
-    return _Table(name, tuple(column for column in names_of(kind) if column not in without), kind)
+def _sound(kind: type, place: str, without: Sequence[str] = ()) -> tuple[str, ...]:
+    return tuple(_conditions((field for field in fields(kind) if field.name not in without), place))
 
 
-_CASES = _of("case_rows", CaseEvent)
-_CALLS = _Table("call_rows", CALL_NAMES, Call, Usage)
-_ATTEMPTS = _of("attempt_rows", Attempt)
-_RESULTS = _of("result_rows", ResultEvent, without=("scores",))
-_SCORES = _of("score_rows", MetricScore)
-_RARE = {
-    "run": _of("run_heads", RunEvent, without=("run_id",)),
-    "end": _of("run_ends", EndEvent),
-    "prompt": _of("prompt_rows", PromptEvent),
-    "target": _of("target_rows", TargetEvent),
-    "bank": _of("bank_rows", BankEvent),
-    "plan": _of("plan_rows", PlanEvent),
-}
+_KEY = {"run_id": '"$run"', "position": '"$at"'}
+_KNOWN = ('"$at" IS NOT NULL',)
+_CALL_ID = "line.call_id"
 
 
-def rows_of(line: Line, run_id: str, position: int) -> list[tuple[str, Row]]:
-    """The tables that a line adds to, each with the row; none for a type that only a newer llmctl knows.
-
-    Raises:
-        CodecError: the fields are not those of the event.
-    """
-    try:
-        match line.type:
-            case "case":
-                return [(_CASES.name, (run_id, position, *_CASES.row(line.fields)))]
-            case "call":
-                return _call(line.fields, run_id, position)
-            case "result":
-                return _result(line.fields, run_id, position)
-            case name if name in _RARE:
-                check(line)
-                return [(_RARE[name].name, (run_id, position, *_RARE[name].row(line.fields)))]
-            case _:
-                return []
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        if isinstance(error, CodecError):
-            raise
-        raise CodecError(f"it cannot be read: {(str(error).splitlines() or [''])[0]}") from None
+def _cases() -> LineKind:
+    return LineKind(
+        LineTable("case_rows", _reads(CaseEvent), _KEY | _named(CaseEvent, "line"), _KNOWN + _sound(CaseEvent, "line"))
+    )
 
 
-def _call(values: Mapping[str, Any], run_id: str, position: int) -> list[tuple[str, Row]]:
-    call, key = values["call"], (run_id, position, values["call_id"])
-    if type(key[2]) is not str:
-        raise CodecError("its call_id is of another kind")
-    rows: list[tuple[str, Row]] = [(_CALLS.name, (*key, *_CALLS.row({**call, **call.get("usage", {})})))]
-    rows += [(_ATTEMPTS.name, (*key, *_ATTEMPTS.row(attempt))) for attempt in call.get("attempts", ())]
-    return rows
+def _calls() -> LineKind:
+    inner, parts = "line.call", ("attempts", "usage")
+    reads = _reads(CallEvent, ["call"]) | {
+        "call": _struct(_reads(Call, parts) | {"usage": _struct(_reads(Usage))}),
+    }
+    values = _named(CallEvent, "line", ["call"]) | _named(Call, inner, parts) | _named(Usage, f"{inner}.usage")
+    sound = _KNOWN + _sound(CallEvent, "line", ["call"]) + _sound(Call, inner, parts)
+    attempts = LineTable(
+        "attempt_rows",
+        {"call_id": "VARCHAR", "call": _struct({"attempts": f"{_struct(_reads(Attempt))}[]"})},
+        _KEY | {"call_id": "call_id"} | _named(Attempt, "item"),
+        _KNOWN + _sound(Attempt, "item"),
+        items=f"{inner}.attempts",
+    )
+    return LineKind(LineTable("call_rows", reads, _KEY | values, sound), attempts)
 
 
-def _result(values: Mapping[str, Any], run_id: str, position: int) -> list[tuple[str, Row]]:
-    key = (run_id, position)
-    rows: list[tuple[str, Row]] = [(_RESULTS.name, (*key, *_RESULTS.row(values)))]
-    for number, score in enumerate(values.get("scores", ())):
-        rows.append((_SCORES.name, (*key, number, *_SCORES.row(score))))
-    return rows
+def _results() -> LineKind:
+    parts = ("scores",)
+    scores = LineTable(
+        "score_rows",
+        {"scores": f"{_struct(_reads(MetricScore))}[]"},
+        _KEY | {"number": "number"} | _named(MetricScore, "item"),
+        _KNOWN + _sound(MetricScore, "item"),
+        items="line.scores",
+    )
+    lines = LineTable(
+        "result_rows",
+        _reads(ResultEvent, parts),
+        _KEY | _named(ResultEvent, "line", parts),
+        _KNOWN + _sound(ResultEvent, "line", parts),
+    )
+    return LineKind(lines, scores)
+
+
+LINE_KINDS = {"case": _cases(), "call": _calls(), "result": _results()}
+"""The frequent types of lines."""

@@ -15,15 +15,17 @@ from llmctl.errors import Problem, ProjectError, Severity, UsageError
 from llmctl.evaluators import registry
 from llmctl.project import templates
 from llmctl.project.message_files import MessageFiles
-from llmctl.project.models import Bank, Case, Config, SemanticSettings
+from llmctl.project.models import Bank, Case, Config, EvaluatorSettings
 from llmctl.project.problem_list import MAX_FILE_PROBLEMS, ProblemList
 from llmctl.providers.redaction import Redactor
 from llmctl.runs.append_file import AppendFile
+from llmctl.runs.classes import ClassFinder, MetricClasses
 from llmctl.runs.head import RunOptions, bank_event, prompt_event, run_head, target_event
+from llmctl.runs.judges import JudgeFinder, JudgeModel
 from llmctl.runs.plan_file import PlanFile
 from llmctl.runs.planned_cases import case_event, embeds
 from llmctl.runs.reading import BankRun, ProjectReader
-from llmctl.runs.records import PlanEvent, RunEvent, TargetName, UnitName
+from llmctl.runs.records import JudgeEvent, PlanEvent, RunEvent, TargetName, UnitName
 from llmctl.runs.selection import Selection, select_cases
 from llmctl.runs.spool import UnitSpool
 from llmctl.runs.target import PlannedCase, Target
@@ -42,7 +44,8 @@ class Plan:
     """Everything a run needs. A context manager: what was not started leaves nothing behind."""
 
     config: Config
-    semantic: SemanticSettings
+    settings: EvaluatorSettings
+    """What its evaluators are built with."""
     head: RunEvent
     event: PlanEvent
     targets: tuple[Target, ...]
@@ -54,6 +57,12 @@ class Plan:
     warnings: tuple[Problem, ...] = ()
     embeds: bool = False
     """Whether an evaluator needs the embedding model."""
+    judges: Mapping[str, JudgeModel] = field(default_factory=dict)
+    """The models that evaluators ask, by the name they give."""
+    judge_events: tuple[JudgeEvent, ...] = ()
+    """Each judge of the evaluators."""
+    classes: tuple[MetricClasses, ...] = ()
+    """The metrics that sort answers into classes."""
     done: int = 0
     """Results that an earlier part of the run has recorded; they are not among the units."""
     next_call: int = 1
@@ -63,6 +72,14 @@ class Plan:
     def goes_on(self) -> bool:
         """Whether the run was begun before."""
         return isinstance(self.file, AppendFile)
+
+    def case_file(self) -> Path:
+        """Where the cases can be read, also of a plan that is not run.
+
+        Raises:
+            StoreError: the disk is full.
+        """
+        return self.file.flushed() if isinstance(self.file, PlanFile) and not self._begun else self.journal
 
     def publish(self) -> AppendFile:
         """The journal, open to be continued.
@@ -114,14 +131,14 @@ def make_plan(config: Config, selection: Selection, environ: Mapping[str, str], 
                 builder.add(run)
         builder.finish(environ)
         layout.prepare()
-        event = redactor.structure(writer.finish())  # a tag may be anything
+        event = redactor.structure(writer.finish(builder.judges.events.values()))  # a tag may be anything
     except BaseException:
         units.close()
         file.discard()
         raise
     return Plan(
         config,
-        config.semantic,
+        config.evaluator_settings,
         head,
         event,
         tuple(writer.units.targets),
@@ -130,14 +147,17 @@ def make_plan(config: Config, selection: Selection, environ: Mapping[str, str], 
         file,
         (*builder.problems, *builder.warnings),
         embeds=builder.embeds,
+        judges=builder.judges.found,
+        judge_events=tuple(builder.judges.events.values()),
+        classes=builder.classes.found,
     )
 
 
-def embedder_of(config: Config, semantic: SemanticSettings, *, offline: bool = False) -> Embedder:
+def embedder_of(config: Config, settings: EvaluatorSettings, *, offline: bool = False) -> Embedder:
     """The project's embedding model; nothing is started yet. `offline`: its weights are never asked of the hub."""
     from llmctl.providers.embeddings import Embedder
 
-    return Embedder(semantic.model, config.store / "embeddings.sqlite", offline=offline)
+    return Embedder(settings.semantic.model, config.store / "embeddings.sqlite", offline=offline)
 
 
 class PlanWriter:
@@ -163,8 +183,10 @@ class PlanWriter:
         """A case of that bank."""
         self.units.add(planned, self.file.add(case_event(planned)), asked)
 
-    def finish(self) -> PlanEvent:
+    def finish(self, judges: Iterable[JudgeEvent]) -> PlanEvent:
         """Close the list of cases."""
+        for judge in judges:
+            self.file.add(judge)
         event = self.units.plan(self.repeat)
         self.file.add(event)
         self.units.units.flush()
@@ -184,13 +206,18 @@ class PlanBuilder:
     embeds: bool = False
     warnings: dict[Problem, None] = field(default_factory=dict)
     targets: TargetFinder = field(init=False)
+    judges: JudgeFinder = field(init=False)
+    classes: ClassFinder = field(init=False, default_factory=ClassFinder)
     _files: MessageFiles = field(init=False)
+    _settings: EvaluatorSettings = field(init=False)
     _looked_at: int = 0
     _broken: bool = False
 
     def __post_init__(self) -> None:
         self.targets = TargetFinder(self.config, self.selection.models, self.problems)
         self._files = MessageFiles(self.config.root)
+        self._settings = self.config.evaluator_settings
+        self.judges = JudgeFinder(self.config, self.problems)
 
     def add(self, run: BankRun) -> None:
         """Cross one bank's selected cases with its targets."""
@@ -214,15 +241,16 @@ class PlanBuilder:
         """Raise everything that is wrong with the plan (see `make_plan`)."""
         if self._is_broken():
             raise ProjectError(self.problems)
-        for missing in self.targets.missing.values():
+        for missing in (*self.targets.missing.values(), *self.judges.missing.values()):
             raise missing
         if self.cases == 0:
             raise UsageError(
                 "No case is selected.", hint="Look at -t, -k and the banks named; `llmctl validate` counts the cases."
             )
-        require_keys(list(self.targets.found.values()), environ)
+        targets, judges = self.targets.found.values(), self.judges.found.values()
+        require_keys([*(one.route for one in targets), *(one.route for one in judges)], environ)
         if self.embeds:
-            embedder_of(self.config, self.config.semantic).check()
+            embedder_of(self.config, self._settings).check()
 
     def _is_broken(self) -> bool:
         """Whether an error has been found; only problems that came since the last look are looked at."""
@@ -234,13 +262,16 @@ class PlanBuilder:
 
     def _planned(self, case: Case, said: ProblemList) -> PlannedCase | None:
         try:
-            built = tuple(registry.build(spec, case, self.config.semantic) for spec in case.evaluators)
+            built = tuple(registry.build(spec, case, self._settings) for spec in case.evaluators)
         except ProjectError as error:
             for problem in error.problems:
                 said.add(problem)
             return None
         for one in built:
             self.warnings |= dict.fromkeys(one.warnings)
+            if one.asks:
+                self.judges.add(one, case.bank)
+            self.classes.add(one, case)
         self.embeds = self.embeds or embeds(built)
         planned = PlannedCase(case, built, self.cases)
         self.cases += 1

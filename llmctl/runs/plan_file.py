@@ -50,6 +50,15 @@ class PlanFile:
             self._flush()
         return start
 
+    def flushed(self) -> Path:
+        """Where what was written so far can be read, though it is no journal yet.
+
+        Raises:
+            StoreError: the disk is full.
+        """
+        self._flush()
+        return self.path
+
     def publish(self) -> AppendFile:
         """Give the file the journal's name, and open it to be continued.
 

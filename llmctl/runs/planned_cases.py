@@ -11,7 +11,7 @@ from llmctl.errors import StoreError
 from llmctl.evaluators import registry
 from llmctl.evaluators.built import BuiltEvaluator
 from llmctl.evaluators.specification import specification, specification_of
-from llmctl.project.models import Case, EvaluatorSpec, SemanticSettings
+from llmctl.project.models import Case, EvaluatorSettings, EvaluatorSpec
 from llmctl.runs.line_reader import LineReader
 from llmctl.runs.records import CaseEvent
 from llmctl.runs.target import PlannedCase
@@ -49,9 +49,9 @@ def embeds(evaluators: Sequence[BuiltEvaluator]) -> bool:
 class CaseReader:
     """Reads planned cases back from a journal, in any order. Used from one thread at a time."""
 
-    def __init__(self, journal: Path, semantic: SemanticSettings) -> None:
+    def __init__(self, journal: Path, settings: EvaluatorSettings) -> None:
         self._lines = LineReader(journal)
-        self._semantic = semantic
+        self._settings = settings
         self._last: tuple[int, PlannedCase] | None = None
         self._specs: dict[bytes, tuple[EvaluatorSpec, ...]] = {}
 
@@ -88,7 +88,7 @@ class CaseReader:
             weight=fields["weight"],
             pass_score=fields["pass_score"],
         )
-        built = [registry.build(spec, case, self._semantic) for spec in case.evaluators]
+        built = [registry.build(spec, case, self._settings) for spec in case.evaluators]
         return PlannedCase(case, tuple(built), number)
 
     def close(self) -> None:

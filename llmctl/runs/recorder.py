@@ -9,32 +9,28 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any
 
-from llmctl.evaluators.base import Embed
-from llmctl.evaluators.verdict import Verdict, judge_now
+from llmctl.evaluators.base import KeptBackError, Models
+from llmctl.evaluators.verdict import NO_MODELS, Verdict, judge_now
 from llmctl.providers.records import Call
 from llmctl.runs.journal import JournalWriter
 from llmctl.runs.planned_cases import CaseReader
-from llmctl.runs.records import CallEvent, ResultEvent, TargetName
+from llmctl.runs.records import CallEvent, CallPurpose, ResultEvent
 from llmctl.runs.result import Scored, make_result, subject_of
 from llmctl.runs.reuse import KnownAnswer
 from llmctl.runs.spool import SpooledUnit
-from llmctl.runs.target import PlannedCase
+from llmctl.runs.target import PlannedCase, Target
 
-__all__ = ["Embedding", "Finished", "Recorder"]
+__all__ = ["Finished", "Recorder"]
 
-
-@dataclass(frozen=True, slots=True)
-class Embedding:
-    """The embedding model of a run."""
-
-    embed: Embed | None = None
-    identity: str = ""
-    """Part of the score keys."""
+_REUSED_AT_ONCE = 256
+"""How many known answers are scored before new ones, which were paid for, are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +38,7 @@ class Finished:
     """A unit whose answer is there, or can be read."""
 
     unit: SpooledUnit
-    target: TargetName
+    target: Target
     answer: Callable[[], KnownAnswer]
     """Read where it is needed: away from the event loop."""
     cached: bool
@@ -57,8 +53,8 @@ class Recorder:
         cases: CaseReader,
         on_result: Callable[[ResultEvent], None],
         *,
-        embedding: Embedding,
         room: int,
+        models: Models = NO_MODELS,
     ) -> None:
         """Prepare to record.
 
@@ -66,13 +62,16 @@ class Recorder:
             journal: where calls and results go.
             cases: reads the planned cases; from now on only the journal's thread uses it.
             on_result: told of each result that is in the file.
-            embedding: for evaluators that compare meanings.
             room: how many answers may wait to be scored and written at once.
+            models: those that evaluators use.
         """
         self._journal = journal
         self._cases = cases
         self._on_result = on_result
-        self._embedding = embedding
+        self.models = models
+        """Those that evaluators use; set before the first answer comes."""
+        self._judging: set[Future[Verdict]] = set()
+        self._dropped = False
         self._loop = asyncio.get_running_loop()
         self._room = room
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -118,7 +117,13 @@ class Recorder:
                 return
         self._room += 1
 
-    def call(self, call_id: str, call: Call, told: Callable[[int], None] | None = None) -> None:
+    def call(
+        self,
+        call_id: str,
+        call: Call,
+        told: Callable[[int], None] | None = None,
+        purpose: CallPurpose = CallPurpose.TARGET,
+    ) -> None:
         """Record a call, before anything is made of it. `told` gets the byte at which its line begins."""
 
         def written(error: Exception | None, position: int) -> None:
@@ -127,11 +132,34 @@ class Recorder:
             elif told is not None:
                 told(position)
 
-        self._journal.post(CallEvent(call_id, call), written)
+        self._journal.post(CallEvent(call_id, call, purpose), written)
 
     def result(self, finished: Finished) -> None:
         """Score and record the answer that room was taken for."""
         self._journal.later(lambda: self._work(finished))
+
+    async def reuse(self, known: Iterator[Finished], *, stopped: Callable[[], bool]) -> list[int]:
+        """Score and record answers that are there already, one after the other, without the event loop.
+
+        Returns the numbers of those units whose evaluators wait for somebody: they need room, as others do.
+        """
+        done: asyncio.Future[None] = self._loop.create_future()
+        left: list[int] = []
+
+        def some() -> None:
+            going_on = False
+            try:
+                going_on = self._reuse(known, left, stopped)
+            except Exception as error:  # a defect here must end the run, not hang it
+                self._fail(error)
+            if going_on:
+                self._journal.later(some)
+            else:
+                self._loop.call_soon_threadsafe(_resolve, done)
+
+        self._journal.later(some)
+        await done
+        return left
 
     async def drain(self) -> None:
         """Wait until everything is recorded.
@@ -151,6 +179,14 @@ class Recorder:
         self._journal.later(idle.set)
         idle.wait()
 
+    def drop(self) -> None:
+        """Wait for no model any more: results whose evaluators do are left out."""
+        with self._gate:
+            self._dropped = True
+            judging = list(self._judging)
+        for future in judging:
+            future.cancel()
+
     # In the journal's thread.
 
     def _work(self, finished: Finished) -> None:
@@ -162,11 +198,32 @@ class Recorder:
             self._fail(error)
         self._free()
 
+    def _reuse(self, known: Iterator[Finished], left: list[int], stopped: Callable[[], bool]) -> bool:
+        """Record some; whether there are more."""
+        chunk = list(islice(known, _REUSED_AT_ONCE))
+        for finished in chunk:
+            if self.failure is not None or self._abandoned or stopped():
+                return False
+            planned = self._cases.at(finished.unit.case_position, finished.unit.case_number)
+            if any(one.waits for one in planned.evaluators):
+                left.append(finished.unit.number)
+                continue
+            answer = finished.answer()
+            judged = self._judged(finished, planned, answer)
+            if not isinstance(judged, Verdict):
+                raise RuntimeError("an evaluator waits though it did not say so")
+            result = _result(finished, planned, answer, judged)
+            self._journal.post(result, partial(self._shown, result))
+        return bool(chunk)
+
+    def _judged(self, finished: Finished, planned: PlannedCase, answer: KnownAnswer) -> Verdict | Awaitable[Verdict]:
+        subject = subject_of(planned.case, answer, finished.target.tools, cached=finished.cached)
+        return judge_now(planned.evaluators, subject, self.models)
+
     def _score(self, finished: Finished) -> None:
         planned = self._cases.at(finished.unit.case_position, finished.unit.case_number)
         answer = finished.answer()
-        subject = subject_of(planned.case, answer)
-        judged = judge_now(planned.evaluators, subject, self._embedding.embed, self._embedding.identity)
+        judged = self._judged(finished, planned, answer)
         if isinstance(judged, Verdict):
             self._record(finished, planned, answer, judged)
             return
@@ -180,20 +237,38 @@ class Recorder:
         """Evaluators that ask a model wait in the event loop."""
 
         def done(future: Future[Verdict]) -> None:
+            with self._gate:
+                self._judging.discard(future)
             try:
                 then(future.result())
+            except (KeptBackError, CancelledError):  # the result is missing: a resumed run makes it
+                self._free()
             except BaseException as error:
                 self._fail(error)
                 self._free()
 
-        asyncio.run_coroutine_threadsafe(judging, self._loop).add_done_callback(done)
+        with self._gate:
+            if dropped := self._dropped:
+                judging.close()
+            else:
+                future = asyncio.run_coroutine_threadsafe(judging, self._loop)
+                self._judging.add(future)
+        if dropped:
+            self._free()
+        else:
+            future.add_done_callback(done)
 
     def _record(self, finished: Finished, planned: PlannedCase, answer: KnownAnswer, verdict: Verdict) -> None:
-        scored = Scored(verdict, finished.cached)
-        result = make_result(finished.unit, finished.target, planned.case, answer, scored)
-        self._journal.post(result, lambda error, _position: self._written(result, error))
+        result = _result(finished, planned, answer, verdict)
+        self._journal.post(result, partial(self._written, result))
 
-    def _written(self, result: ResultEvent, error: Exception | None) -> None:
+    def _written(self, result: ResultEvent, error: Exception | None, position: int) -> None:
+        try:
+            self._shown(result, error, position)
+        finally:
+            self._free()
+
+    def _shown(self, result: ResultEvent, error: Exception | None, _position: int) -> None:
         try:
             if error is not None:
                 self._fail(error)
@@ -201,8 +276,6 @@ class Recorder:
                 self._on_result(result)
         except Exception as defect:
             self._fail(defect)
-        finally:
-            self._free()
 
     # In any thread.
 
@@ -227,3 +300,13 @@ class Recorder:
             count, self._freed = self._freed, 0
         for _ in range(count):
             self.give_room()
+
+
+def _result(finished: Finished, planned: PlannedCase, answer: KnownAnswer, verdict: Verdict) -> ResultEvent:
+    scored = Scored(verdict, finished.cached)
+    return make_result(finished.unit, finished.target.name, planned.case, answer, scored)
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

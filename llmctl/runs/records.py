@@ -5,6 +5,7 @@ prompt   each prompt version as it was used
 target   each prompt x model, resolved
 bank     each bank
 case     each planned case, with all that its evaluators read
+judge    each judge of the banks' evaluators, and the model behind it
 plan     once, after the cases: how many results they make
 call     each call, as soon as it is answered
 result   each (target, case, repeat), as soon as it is scored
@@ -24,9 +25,11 @@ from llmctl.providers.records import Call
 __all__ = [
     "BankEvent",
     "CallEvent",
+    "CallPurpose",
     "CaseEvent",
     "EndEvent",
     "Event",
+    "JudgeEvent",
     "MetricScore",
     "PlanEvent",
     "PlannedTarget",
@@ -48,6 +51,15 @@ class RunStatus(StrEnum):
     INTERRUPTED = "interrupted"
     FAILED = "failed"
     STOPPED = "stopped"
+
+
+class CallPurpose(StrEnum):
+    """What a call was made for."""
+
+    TARGET = "target"
+    """Its answer is a result's output."""
+    JUDGE = "judge"
+    """Its answer is a judgement on one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +185,33 @@ class PlanEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeEvent:
+    """One judge: who judges, by what. A calibration holds for a judge with the same `key`."""
+
+    bank: str
+    metric: str
+    model: str
+    """The model's name in `llmctl.toml`, or the model string."""
+    resolved_model: str
+    identity: str
+    """Digest of who answers: provider, model, weights, endpoint, parameters."""
+    arguments: str
+    """Digest of the judge's own arguments: rubric, scale, votes, examples ..."""
+    template: int
+    """Version of the words in which llmctl asks."""
+    key: str
+    """Digest of these three."""
+    config: Mapping[str, object] = field(default_factory=dict)
+    """The model's settings, from which it can be asked again."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallEvent:
     """A call and its id within the store."""
 
     call_id: str
     call: Call
+    purpose: CallPurpose = CallPurpose.TARGET
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,4 +275,15 @@ class EndEvent:
     error: str | None = None
 
 
-Event = RunEvent | PromptEvent | TargetEvent | BankEvent | CaseEvent | PlanEvent | CallEvent | ResultEvent | EndEvent
+Event = (
+    RunEvent
+    | PromptEvent
+    | TargetEvent
+    | BankEvent
+    | CaseEvent
+    | PlanEvent
+    | JudgeEvent
+    | CallEvent
+    | ResultEvent
+    | EndEvent
+)

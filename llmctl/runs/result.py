@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from llmctl.canonical import written
@@ -22,8 +23,10 @@ class Scored:
     cached: bool
 
 
-def subject_of(case: Case, answer: KnownAnswer) -> Subject:
-    """What evaluators may look at."""
+def subject_of(
+    case: Case, answer: KnownAnswer, tools: Sequence[Mapping[str, object]] = (), *, cached: bool = False
+) -> Subject:
+    """What evaluators may look at; `tools`: what the target offers; `cached`: the answer is reused."""
     return Subject(
         output=answer.output,
         outcome=answer.outcome,
@@ -38,6 +41,8 @@ def subject_of(case: Case, answer: KnownAnswer) -> Subject:
         cost_usd=answer.cost_usd,
         input_tokens=answer.input_tokens,
         output_tokens=answer.output_tokens,
+        cached=cached,
+        tools=tools,
     )
 
 

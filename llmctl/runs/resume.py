@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import time
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from llmctl.errors import UsageError
 from llmctl.project.message_files import MessageFiles
-from llmctl.project.models import Config, SemanticSettings
+from llmctl.project.models import Config, EvaluatorSettings, JudgeSettings, SemanticSettings
 from llmctl.project.prompt_data import model_from_data, prompt_from_data
 from llmctl.providers import routes
 from llmctl.providers.app import app_route
 from llmctl.runs.append_file import AppendFile, FileCalls
+from llmctl.runs.classes import ClassFinder
 from llmctl.runs.codec import UnknownEvent
 from llmctl.runs.journal_reader import JournalLine, read_journal
+from llmctl.runs.judges import judge_models
 from llmctl.runs.plan import Plan
 from llmctl.runs.planned_cases import CaseReader, embeds
 from llmctl.runs.records import (
@@ -25,6 +28,7 @@ from llmctl.runs.records import (
     CallEvent,
     CaseEvent,
     Event,
+    JudgeEvent,
     PlanEvent,
     PromptEvent,
     ResultEvent,
@@ -32,8 +36,9 @@ from llmctl.runs.records import (
     TargetEvent,
     TargetName,
 )
+from llmctl.runs.rescore.plan import RESCORED_FROM
 from llmctl.runs.spool import UnitSpool
-from llmctl.runs.target import Target
+from llmctl.runs.target import PlannedCase, Target
 from llmctl.runs.targets import require_keys
 from llmctl.runs.units import Asked, UnitWriter
 from llmctl.store.layout import Layout
@@ -50,6 +55,7 @@ class _Journal:
     prompts: dict[str, PromptEvent] = field(default_factory=dict)
     targets: list[TargetEvent] = field(default_factory=list)
     banks: list[BankEvent] = field(default_factory=list)
+    judges: list[JudgeEvent] = field(default_factory=list)
     indexes: dict[TargetName, int] = field(default_factory=dict)
     """Of the targets, by name."""
     case_positions: array[int] = field(default_factory=lambda: array("Q"))
@@ -71,6 +77,8 @@ class _Journal:
                 self.targets.append(event)
             case BankEvent():
                 self.banks.append(event)
+            case JudgeEvent():
+                self.judges.append(event)
             case CaseEvent():
                 self.case_positions.append(position)
             case ResultEvent() if event.case_number is not None:
@@ -119,17 +127,20 @@ class _Source:
 def _resumed(config: Config, environ: Mapping[str, str], source: _Source, command: str) -> Plan:
     journal = _read(source.path)
     head, plan = _whole(journal)
-    semantic = _semantic(head, config)
+    settings = _settings(head, config)
     targets = _targets(journal, config)
-    require_keys(targets, environ)
+    judges = judge_models(journal.judges)
+    require_keys([*(one.route for one in targets), *(one.route for one in judges.values())], environ)
     writer = UnitWriter(source.units)
     for target in targets:
         writer.index(target)
-    uses_embeddings = _write_missing(journal, plan, writer, CaseReader(source.path, semantic), config)
+    classes = ClassFinder()
+    with closing(CaseReader(source.path, settings)) as cases:
+        uses_embeddings = _write_missing(journal, plan, writer, _cases(journal, cases, classes), config)
     source.units.flush()
     return Plan(
         config,
-        semantic,
+        settings,
         replace(head, command=command, started_at=time.time(), pid=os.getpid()),
         plan,
         tuple(targets),
@@ -139,6 +150,9 @@ def _resumed(config: Config, environ: Mapping[str, str], source: _Source, comman
         embeds=uses_embeddings,
         done=len(journal.done),
         next_call=journal.calls + 1,
+        judges=judges,
+        judge_events=tuple(journal.judges),
+        classes=classes.found,
     )
 
 
@@ -153,6 +167,11 @@ def _read(path: Path) -> _Journal:
 def _whole(journal: _Journal) -> tuple[RunEvent, PlanEvent]:
     """Head and plan, if everything is there that the plan counts."""
     head, plan = journal.head, journal.plan
+    if head is not None and (source := head.options.get(RESCORED_FROM)):
+        raise UsageError(
+            f"The run {head.run_id} scores the answers of run {source} again, and sends nothing.",
+            hint=f"Make it anew: llmctl rescore {source}",
+        )
     if head is None or plan is None or len(journal.case_positions) != plan.cases:
         raise UsageError(
             "The journal of this run does not hold its whole plan.",
@@ -161,12 +180,16 @@ def _whole(journal: _Journal) -> tuple[RunEvent, PlanEvent]:
     return head, plan
 
 
-def _semantic(head: RunEvent, config: Config) -> SemanticSettings:
-    """The settings of the embedding model as they were."""
+def _settings(head: RunEvent, config: Config) -> EvaluatorSettings:
+    """What evaluators are built with, as it was; whether code may run is for the config of today to say."""
     kept = head.options.get("semantic")
     if not isinstance(kept, Mapping):
-        return config.semantic
-    return SemanticSettings(model=str(kept["model"]), threshold=float(kept["threshold"]))
+        return config.evaluator_settings
+    semantic = SemanticSettings(model=str(kept["model"]), threshold=float(kept["threshold"]))
+    judge = head.options.get("judge")
+    named = judge.get("model") if isinstance(judge, Mapping) else None
+    settings = replace(config.evaluator_settings, semantic=semantic)
+    return replace(settings, judge=JudgeSettings(named)) if isinstance(named, str) else settings
 
 
 def _targets(journal: _Journal, config: Config) -> list[Target]:
@@ -179,13 +202,23 @@ def _targets(journal: _Journal, config: Config) -> list[Target]:
     return found
 
 
-def _write_missing(journal: _Journal, plan: PlanEvent, writer: UnitWriter, cases: CaseReader, config: Config) -> bool:
+def _cases(journal: _Journal, cases: CaseReader, classes: ClassFinder) -> Iterator[PlannedCase]:
+    """All cases, each looked at for the classes that the run's metrics have."""
+    for number, position in enumerate(journal.case_positions):
+        planned = cases.at(position, number)
+        for built in planned.evaluators:
+            classes.add(built, planned.case)
+        yield planned
+
+
+def _write_missing(
+    journal: _Journal, plan: PlanEvent, writer: UnitWriter, cases: Iterable[PlannedCase], config: Config
+) -> bool:
     """Write the units without a result; whether one of their cases needs the embedding model."""
     files = MessageFiles(config.root)
     names = {bank.name: [journal.indexes[name] for name in bank.targets] for bank in journal.banks}
     uses_embeddings = False
-    for number, position in enumerate(journal.case_positions):
-        planned = cases.at(position, number)
+    for number, planned in enumerate(cases):
         asked = []
         for index in names[planned.case.bank]:
             target = writer.targets[index]
@@ -197,9 +230,8 @@ def _write_missing(journal: _Journal, plan: PlanEvent, writer: UnitWriter, cases
             if repeats:
                 asked.append(Asked(target, target.request(planned.case.vars, files), repeats))
         if asked:
-            writer.add(planned, position, asked)
+            writer.add(planned, journal.case_positions[number], asked)
             uses_embeddings = uses_embeddings or embeds(planned.evaluators)
-    cases.close()
     return uses_embeddings
 
 

@@ -167,16 +167,18 @@ class KnownAnswers:
         self.count += 1
 
 
-def read_answer(journal: LineReader, position: int) -> KnownAnswer:
-    """The answer of the call whose line begins at a byte of a journal.
+def read_answer(journal: LineReader, position: int, key: str | None = None) -> KnownAnswer:
+    """The answer of the call whose line begins at a byte of a journal; `key`: it must be the call with this key.
 
     Raises:
-        StoreError: the journal is gone, or damaged.
+        StoreError: the journal is gone, or damaged, or holds another call there.
     """
     line = journal.fields_at(position)
     if line.type != "call":
         raise StoreError(f"The journal {journal.journal} holds no call at byte {position}.")
     try:
+        if key is not None and line.fields["call"]["key"] != key:
+            raise ValueError(key)
         return KnownAnswer.from_line(line.fields)
     except (LookupError, TypeError, ValueError):
         raise StoreError(

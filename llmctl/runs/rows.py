@@ -1,4 +1,7 @@
-"""Rows of the store's tables as events again; `line_rows` made them, and the columns stand in `llmctl.store.schema`."""
+"""Events as rows of the store's tables, and rows as events again; the columns stand in `llmctl.store.schema`.
+
+Cases, calls and results become rows without ever being events: see `line_rows`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import fields
 from functools import cache
 from typing import Any
 
-from llmctl.canonical import from_json
+from llmctl.canonical import from_json, to_json
 from llmctl.evaluators.base import MetricScore
 from llmctl.outcome import Outcome
 from llmctl.providers.records import Attempt, Call, Usage
@@ -15,6 +18,8 @@ from llmctl.runs.records import (
     BankEvent,
     CaseEvent,
     EndEvent,
+    Event,
+    JudgeEvent,
     PlanEvent,
     PlannedTarget,
     PromptEvent,
@@ -35,7 +40,9 @@ __all__ = [
     "case_of",
     "columns",
     "end_of",
+    "event_row",
     "head_of",
+    "judge_of",
     "names_of",
     "plan_of",
     "prompt_of",
@@ -46,6 +53,16 @@ __all__ = [
 
 Row = tuple[Any, ...]
 """One row of a table, in the order of its columns."""
+
+_TABLES: dict[type, str] = {
+    RunEvent: "run_heads",
+    EndEvent: "run_ends",
+    PromptEvent: "prompt_rows",
+    TargetEvent: "target_rows",
+    BankEvent: "bank_rows",
+    JudgeEvent: "judge_rows",
+    PlanEvent: "plan_rows",
+}
 
 CALL_NAMES = (
     *("key", "provider", "model", "transport", "endpoint", "outcome", "output", "tool_calls", "finish_reason"),
@@ -60,6 +77,13 @@ CALL_COLUMNS = ", ".join(CALL_NAMES)
 def columns(kind: type, *, without: Sequence[str] = ()) -> str:
     """A list of columns for SELECT: the fields of a dataclass, in their order."""
     return ", ".join(f'"{name}"' for name in names_of(kind) if name not in without)
+
+
+def event_row(event: Event) -> tuple[str, Row]:
+    """The table of an event that comes once or a few times in a run, and its row after `run_id` and `position`."""
+    kind: type = type(event)
+    names = _without(RunEvent, "run_id") if kind is RunEvent else names_of(kind)
+    return _TABLES[kind], tuple(_cell(getattr(event, name)) for name in names)
 
 
 def head_of(run_id: str, row: Row) -> RunEvent:
@@ -96,6 +120,13 @@ def bank_of(row: Row) -> BankEvent:
     _decode(values, "targets")
     values["targets"] = tuple(TargetName(**target) for target in values["targets"])
     return BankEvent(**values)
+
+
+def judge_of(row: Row) -> JudgeEvent:
+    """From `columns(JudgeEvent)`."""
+    values = _named(JudgeEvent, row)
+    _decode(values, "config")
+    return JudgeEvent(**values)
 
 
 def plan_of(row: Row) -> PlanEvent:
@@ -164,3 +195,16 @@ def _named(kind: type, row: Row) -> dict[str, Any]:
 def _decode(values: dict[str, Any], *names: str) -> None:
     for name in names:
         values[name] = from_json(values[name])
+
+
+def _cell(value: object) -> object:
+    """A field's value as its column has it: free data is JSON text."""
+    match value:
+        case str():
+            return str(value)
+        case int() if not -(2**63) <= value < 2**63:
+            return None  # the column cannot hold it
+        case None | int() | float():
+            return value
+        case _:
+            return to_json(value).decode()

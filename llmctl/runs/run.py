@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from llmctl.canonical import written
 from llmctl.errors import EvaluatorError, ExitCode
+from llmctl.evaluators.base import Models
+from llmctl.evaluators.code.host import release_code
 from llmctl.providers.gateway import Gateway, GatewaySettings
 from llmctl.providers.routes import TransportName
-from llmctl.runs.execute import Executor, Stop
+from llmctl.runs.call_ids import CallIds
+from llmctl.runs.execute import Executor
 from llmctl.runs.head import RunOptions
 from llmctl.runs.journal import JournalLine, JournalWriter, read_journal
+from llmctl.runs.journal_reader import results_in
+from llmctl.runs.judged_calls import JudgedCalls
+from llmctl.runs.judging import JudgeCount, JudgeRoom, Judging
 from llmctl.runs.plan import Plan, embedder_of
 from llmctl.runs.planned_cases import CaseReader, embeds
-from llmctl.runs.recorder import Embedding, Recorder
-from llmctl.runs.records import CaseEvent, EndEvent, ResultEvent, RunStatus
+from llmctl.runs.recorder import Recorder
+from llmctl.runs.records import CallPurpose, CaseEvent, EndEvent, ResultEvent, RunStatus
 from llmctl.runs.reuse import KnownAnswers
+from llmctl.runs.signals import stop_signals
+from llmctl.runs.stop import Stop
+from llmctl.store.layout import Layout
 
 if TYPE_CHECKING:
     from llmctl.providers.embeddings import Embedder
@@ -41,6 +50,8 @@ class RunOutcome:
     """INTERRUPTED, TERMINATED or STOPPED."""
     warnings: tuple[str, ...] = ()
     """What the user should know of the run beside its results."""
+    judges: Mapping[str, JudgeCount] = field(default_factory=dict)
+    """What was asked of each judge's model, by its name."""
 
 
 @dataclass(slots=True)
@@ -52,10 +63,13 @@ class Run:
     environ: Mapping[str, str]
     known: KnownAnswers
     """Answers that need not be asked for again."""
+    judged: JudgedCalls | None = None
+    """The same of the judges; None: nothing is known of them."""
     _done: int = 0
     _failed: int = 0
     _signal: ExitCode | None = None
     _warnings: tuple[str, ...] = ()
+    _judges: Mapping[str, JudgeCount] = field(default_factory=dict)
 
     @property
     def starts_local_model(self) -> bool:
@@ -76,15 +90,13 @@ class Run:
 
     def results(self) -> Iterator[ResultEvent]:
         """Every result of the run, read back from its journal, in the order they came."""
-        for line in read_journal(self.plan.journal):
-            if isinstance(line, JournalLine) and isinstance(line.event, ResultEvent):
-                yield line.event
+        return results_in(self.plan.journal)
 
     async def _execute(self, on_result: Callable[[ResultEvent], None]) -> RunOutcome:
         stop = Stop()
         status = RunStatus.FAILED
         error: str | None = "the run ended unexpectedly"
-        with JournalWriter(self.plan.journal, file=self.plan.publish()) as journal, self._signals(stop):
+        with JournalWriter(self.plan.journal, file=self.plan.publish()) as journal, stop_signals(stop, self._signalled):
             if self.plan.goes_on:
                 journal.append(self.plan.head)
             try:
@@ -93,7 +105,7 @@ class Run:
             finally:
                 end = EndEvent(status, time.time(), self.plan.done + self._done, error)
                 await journal.write(end)
-        return RunOutcome(end, self._code(stop), self._warnings)
+        return RunOutcome(end, self._code(stop), self._warnings, self._judges)
 
     def _counted(self, on_result: Callable[[ResultEvent], None], stop: Stop) -> Callable[[ResultEvent], None]:
         loop = asyncio.get_running_loop()
@@ -117,28 +129,41 @@ class Run:
         return RunStatus.INTERRUPTED if stop.requested else RunStatus.COMPLETED
 
     def _code(self, stop: Stop) -> ExitCode | None:
-        return self._signal or (ExitCode.STOPPED if stop.reason is not None else None)
+        return self._signal or (stop.code if stop.reason is not None else None)
 
     async def _work(self, journal: JournalWriter, on_result: Callable[[ResultEvent], None], stop: Stop) -> None:
         async with self._embedder() as embedder, self._gateway() as gateway:
-            cases = CaseReader(self.plan.journal, self.plan.semantic)
-            embedding = Embedding(embedder.embed, embedder.identity()) if embedder else Embedding()
-            recorder = Recorder(
-                journal, cases, on_result, embedding=embedding, room=max(64, 2 * self.options.concurrency)
-            )
-            executor = Executor(
-                self.plan, gateway, recorder, self.known, self.options.concurrency, stop, self.plan.next_call
-            )
+            cases = CaseReader(self.plan.journal, self.plan.settings)
+            recorder = Recorder(journal, cases, on_result, room=max(64, 2 * self.options.concurrency))
+            ids = CallIds(self.plan.head.run_id, self.plan.next_call)
+            judging = self._judging(recorder, gateway, ids, stop)
+            recorder.models = self._models(embedder, judging)
+            executor = Executor(self.plan, gateway, recorder, self.known, self.options.concurrency, stop, ids)
             try:
                 await executor.run()
             finally:
                 recorder.abandon()
                 cases.close()
                 executor.close()
+                judging.close()
+                self._judges = judging.counts
+                release_code()
                 self._warnings = (
                     *gateway.open_circuits.values(),
                     *([embedder.warning] if embedder and embedder.warning else []),
                 )
+
+    def _judging(self, recorder: Recorder, gateway: Gateway, ids: CallIds, stop: Stop) -> Judging:
+        record = partial(recorder.call, purpose=CallPurpose.JUDGE)
+        room = JudgeRoom(gateway, record, self.plan.journal, ids, stop)
+        return Judging(self.plan.judges, self.judged or JudgedCalls(Layout(self.plan.config.store)), room)
+
+    def _models(self, embedder: Embedder | None, judging: Judging) -> Models:
+        """What evaluators may ask."""
+        ask, asked = (judging.ask, judging.identities) if self.plan.judges else (None, {})
+        if embedder is None:
+            return Models(ask=ask, asked=asked)
+        return Models(embedder.embed, embedder.identity(), ask, asked)
 
     def _gateway(self) -> Gateway:
         settings = GatewaySettings(
@@ -155,7 +180,7 @@ class Run:
         if not self.plan.embeds:
             yield None
             return
-        async with embedder_of(self.plan.config, self.plan.semantic, offline=self.options.offline) as embedder:
+        async with embedder_of(self.plan.config, self.plan.settings, offline=self.options.offline) as embedder:
             warm_up = asyncio.create_task(_warm_up(embedder, self.plan))
             try:
                 yield embedder
@@ -163,26 +188,8 @@ class Run:
                 warm_up.cancel()
                 await asyncio.gather(warm_up, return_exceptions=True)
 
-    @contextmanager
-    def _signals(self, stop: Stop) -> Iterator[None]:
-        """Ctrl-C and SIGTERM ask the run to stop instead of ending the process."""
-        loop = asyncio.get_running_loop()
-
-        def received(code: ExitCode) -> None:
-            self._signal = code
-            stop.press()
-
-        wanted = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
-        installed = []
-        for number, code in wanted.items():
-            with contextlib.suppress(NotImplementedError):  # Windows: KeyboardInterrupt ends the loop instead
-                loop.add_signal_handler(number, received, code)
-                installed.append(number)
-        try:
-            yield
-        finally:
-            for number in installed:
-                loop.remove_signal_handler(number)
+    def _signalled(self, code: ExitCode) -> None:
+        self._signal = code
 
 
 async def _warm_up(embedder: Embedder, plan: Plan) -> None:
@@ -194,7 +201,7 @@ async def _warm_up(embedder: Embedder, plan: Plan) -> None:
 
 def _expected_texts(plan: Plan) -> list[str]:
     """The first expected answers of cases that are compared by meaning."""
-    cases = CaseReader(plan.journal, plan.semantic)
+    cases = CaseReader(plan.journal, plan.settings)
     texts: dict[str, None] = {}
     for line in read_journal(plan.journal):
         if not isinstance(line, JournalLine) or not isinstance(line.event, CaseEvent):

@@ -12,6 +12,8 @@ from llmctl.runs.rows import Row
 __all__ = ["find_run", "nearest_hint"]
 
 _MIN_PREFIX = 6
+_RUNS = "journal_rows ANTI JOIN (FROM judge_rows ANTI JOIN target_rows USING (run_id)) USING (run_id)"
+"""Journals but for those of calibrations, which have a judge and no target."""
 Rows = Callable[[str, object], list[Row]]
 """Looks something up in the store."""
 
@@ -34,10 +36,10 @@ def find_run(rows: Rows, reference: str) -> str:
 
 
 def _back(rows: Rows, steps: int) -> str:
-    found = rows("SELECT run_id FROM journal_rows ORDER BY run_id DESC LIMIT 1 OFFSET ?", [steps])
+    found = rows(f"SELECT run_id FROM {_RUNS} ORDER BY run_id DESC LIMIT 1 OFFSET ?", [steps])
     if found:
         return str(found[0][0])
-    count = rows("SELECT count(*) FROM journal_rows", [])
+    count = rows(f"SELECT count(*) FROM {_RUNS}", [])
     total = count[0][0] if count else 0
     if total == 0:
         raise UsageError("There is no run yet.", hint="Make one with `llmctl eval`.")

@@ -44,7 +44,7 @@ def single_call(
     if version is None:
         raise ProjectError(reader.problems)
     target = _target(config, version, model)
-    require_keys([target], environ)
+    require_keys([target.route], environ)
     try:
         return SingleCall(target, target.request(variables, MessageFiles(config.root)))
     except templates.TemplateError as error:

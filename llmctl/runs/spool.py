@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 import tempfile
+import threading
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class SpooledUnit:
 
 
 class UnitSpool:
-    """Written once, then read by number. Used from one thread at a time."""
+    """Written once, then read by number."""
 
     def __init__(self, folder: Path) -> None:
         """`folder`: where the file is made, when there is something to write."""
@@ -65,6 +66,7 @@ class UnitSpool:
         self._prefixes = array("Q")
         self._pending = bytearray()
         self._end = 0
+        self._turn = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._offsets)
@@ -108,8 +110,8 @@ class UnitSpool:
         self._pending = bytearray()
 
     def reader(self) -> UnitReader:
-        """Reads units and requests; several may read at once, each in the plan's order or about so."""
-        return UnitReader(self._opened(), self._offsets)
+        """Reads units and requests; several may, each in one thread and in the plan's order or about so."""
+        return UnitReader(self._opened(), self._offsets, self._turn)
 
     def target(self, number: int) -> int:
         """The index of a unit's target."""
@@ -139,8 +141,10 @@ class UnitSpool:
 class UnitReader:
     """Reads a spool block by block: each system call would let go of the interpreter for another thread."""
 
-    def __init__(self, file: IO[bytes], offsets: array[int]) -> None:
+    def __init__(self, file: IO[bytes], offsets: array[int], turn: threading.Lock) -> None:
+        """`turn` is taken to read: readers in several threads share the file and its position."""
         self._file = file
+        self._turn = turn
         self._offsets = offsets
         self._block = b""
         self._start = 0
@@ -167,8 +171,9 @@ class UnitReader:
     def _bytes(self, offset: int, count: int) -> bytes:
         begin = offset - self._start
         if begin < 0 or begin + count > len(self._block):
-            self._file.seek(offset)
-            self._block, self._start, begin = _read(self._file, max(count, _BLOCK_BYTES), count), offset, 0
+            with self._turn:
+                self._file.seek(offset)
+                self._block, self._start, begin = _read(self._file, max(count, _BLOCK_BYTES), count), offset, 0
         return self._block[begin : begin + count]
 
 

@@ -31,6 +31,11 @@ class Target:
         return TargetName(self.prompt.label, self.model.name)
 
     @cached_property
+    def tools(self) -> tuple[Mapping[str, object], ...]:
+        """The tools that it offers, as they are sent; an application's own are not known."""
+        return self._frame.tools
+
+    @cached_property
     def _frame(self) -> ChatRequest:
         return requests.frame_for(self.prompt, self.model)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from llmctl.errors import CredentialError, ModelError, Place, Problem, ProjectError, UsageError
 from llmctl.project import templates
@@ -12,6 +12,8 @@ from llmctl.providers import routes
 from llmctl.providers.app import app_model, app_route
 from llmctl.providers.budget import price_problem
 from llmctl.providers.environment import missing_keys
+from llmctl.providers.routes import Route
+from llmctl.runs.judges import JudgeModel, price_problems
 from llmctl.runs.reading import BankRun, PromptVersion
 from llmctl.runs.spool import UnitSpool
 from llmctl.runs.target import Target
@@ -104,21 +106,22 @@ class TargetFinder:
         return None
 
 
-def require_keys(targets: Sequence[Target], environ: Mapping[str, str]) -> None:
+def require_keys(routes: Sequence[Route], environ: Mapping[str, str]) -> None:
     """Raise CredentialError for every key that the environment does not hold, with the file that asks for it."""
-    missing = missing_keys([target.route for target in targets], environ)
+    missing = missing_keys(routes, environ)
     if missing:
         raise CredentialError(
             "\n".join(key.message for key in missing), hint="Set it in the environment, or give --env-file FILE."
         )
 
 
-def require_prices(targets: Sequence[Target], units: UnitSpool) -> None:
+def require_prices(targets: Sequence[Target], units: UnitSpool, judges: Iterable[JudgeModel] = ()) -> None:
     """Raise UsageError for every model whose cost a budget could not keep, with the line to add to llmctl.toml."""
     said: dict[str, None] = {}
     for index, target in enumerate(targets):
         first = next(units.by_target(frozenset({index})), None)
         if first is not None and (problem := price_problem(target.route, units.reader().request(first))):
             said[problem] = None
+    said |= dict.fromkeys(price_problems(judges))
     if said:
         raise UsageError("\n".join(said))

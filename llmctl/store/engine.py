@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 __all__ = ["READING_MB", "WRITING_MB", "attach", "engine", "set_memory"]
 
 READING_MB = 512
-WRITING_MB = 48
-"""An import shares the machine with whatever runs, and its peak counts with that of the run before it."""
+WRITING_MB = 80
+"""An import shares the machine with whatever runs, and its peak counts with that of the run before it. DuckDB counts
+32 MB for reading JSON, however little there is."""
 
 _NAME = "llmctl"
+_ROW_GROUP = 10_240
+"""Rows that are compressed together. Measured: 10 % less CPU for 100,000 cases than with DuckDB's 122,880, of which the
+last group is compressed anew at every checkpoint. A file does not remember it."""
 _idle: dict[Path, DuckDBPyConnection] = {}
 _guard = threading.Lock()
 
@@ -48,8 +52,8 @@ def attach(con: DuckDBPyConnection, path: Path, *, read_only: bool, options: str
         duckdb.Error: the file is locked, damaged, or of another version.
     """
     quoted = str(path).replace("'", "''")
-    wanted = ", ".join(part for part in ("READ_ONLY" if read_only else "", options) if part)
-    con.execute(f"ATTACH '{quoted}' AS {_NAME}" + (f" ({wanted})" if wanted else ""))
+    how = "READ_ONLY" if read_only else f"ROW_GROUP_SIZE {_ROW_GROUP}"
+    con.execute(f"ATTACH '{quoted}' AS {_NAME} ({', '.join(part for part in (how, options) if part)})")
     con.execute(f"USE {_NAME}")
     yield
     con.execute("USE memory")
@@ -83,8 +87,8 @@ def _config(scratch: Path) -> dict[str, str | bool | int | float | list[str]]:
     return {
         "threads": 1,
         "temp_directory": str(scratch),
-        # Each checkpoint compresses the last rows of every table anew: there is one when the file is let go of anyway.
-        "checkpoint_threshold": "64MB",
+        # What is not yet compressed stays in memory; a checkpoint compresses it, and the last rows of every table anew.
+        "checkpoint_threshold": "32MB",
         "autoinstall_known_extensions": False,  # else a query can reach for the network
         "autoload_known_extensions": False,
     }

@@ -18,7 +18,7 @@ _OURS = "# Written by llmctl"
 _LEFT_OVER = {
     "corrupt-*": "a damaged index that was set aside",
     "llmctl.duckdb.new*": "an index that was not finished",
-    "tmp/*": "what DuckDB spilled",
+    "tmp/*": "what an import did not finish, or DuckDB spilled",
     "runs/*.new": "the plan of a run that was not begun",
     ".*.tmp": "a file that was not finished",
 }

@@ -39,11 +39,18 @@ def m004_resumed_runs(con: DuckDBPyConnection) -> None:
     m002_views(con)
 
 
+def m005_judges(con: DuckDBPyConnection) -> None:
+    """What a call was made for, and the judges of a run."""
+    for change in (*ADDED_COLUMNS, *(table for table in TABLES if "judge_rows" in table), *VIEWS):
+        con.execute(change)
+
+
 MIGRATIONS: tuple[_Change, ...] = (
     m001_tables,
     m002_views,
     m003_plans,
     m004_resumed_runs,
+    m005_judges,
 )
 _NEW = (m001_tables, m002_views)
 """What makes a new file; it has then what every later change adds."""

@@ -16,24 +16,27 @@ from tests.runs.journal_examples import journal_of, whole_run, write_journal
 _CHILD = """
 import os, signal, sys
 from pathlib import Path
-from llmctl.runs import importer
+from llmctl.runs import importer, line_batch
 
 left, after = int(sys.argv[2]), sys.argv[3] == "after"
-append_rows = importer.append_rows
 
-def dying(*arguments):
-    global left
-    left -= 1
-    if left == 0 and not after:
-        os.kill(os.getpid(), signal.SIGKILL)
-    append_rows(*arguments)
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+def dying(write):
+    def writes(*arguments):
+        global left
+        left -= 1
+        if left == 0 and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = write(*arguments)
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+    return writes
 
-importer.append_rows = dying
+for module, name in ((importer, "append_rows"), (line_batch, "append_rows"), (line_batch, "insert_rows")):
+    setattr(module, name, dying(getattr(module, name)))
 importer.import_journals(Path(sys.argv[1]))
 """
-TABLES = 10
+TABLES = 13
 
 
 def test_importers_that_are_killed(tmp_path: Path) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from llmctl.errors import Place
-from llmctl.evaluators.base import Vector
-from llmctl.project.models import Case, CaseReference, EvaluatorSpec
+from llmctl.errors import Place, Problem
+from llmctl.evaluators.base import Ask, Question, Reply, Vector
+from llmctl.evaluators.samples import samples_of
+from llmctl.outcome import Outcome
+from llmctl.project.models import Case, CaseReference, EvaluatorSettings, EvaluatorSpec
 
-__all__ = ["PLACE", "case_of", "embed_words", "spec_of"]
+__all__ = ["PLACE", "SETTINGS", "answering", "case_of", "embed_words", "spec_of", "wrong_samples"]
 
+SETTINGS = EvaluatorSettings(allow_code=True, root=Path(__file__).parent / "project")
+"""A project whose code may run."""
 PLACE = Place(Path("testbanks/t.yaml"), 1, 1)
 _COMMON = {"weight", "metric", "extract", "against", "good", "bad"}
 _COMBINATORS = {"not", "any", "all"}
@@ -57,6 +62,12 @@ def case_of(data: Mapping[str, Any], evaluators: tuple[EvaluatorSpec, ...] = ())
     )
 
 
+def wrong_samples(spec: EvaluatorSpec, case: Case | None, settings: EvaluatorSettings | None = None) -> list[Problem]:
+    """What `validate` says of an evaluator's samples without any call."""
+    samples = samples_of(spec, case, settings)
+    return (samples.problems_at_once() if samples else None) or []
+
+
 def _references(value: Any) -> Any:
     if isinstance(value, dict):
         if set(value) == {"from"}:
@@ -83,3 +94,19 @@ def _words(text: str) -> list[float]:
         counts[sum(word.encode("utf-8", "replace")) % 64] += 1.0
     size = sum(count * count for count in counts) ** 0.5
     return [count / size for count in counts] if size else counts
+
+
+def answering(replies: Any) -> Ask | None:
+    """A judge that says one text always, or those of a list in turn; `{timeout: why}` is no answer."""
+    if replies is None:
+        return None
+    turns = iter(replies) if isinstance(replies, list) else None
+
+    async def ask(question: Question) -> Reply:
+        said = next(turns) if turns is not None else replies
+        if isinstance(said, dict) and set(said) <= {outcome.value for outcome in Outcome}:
+            [(outcome, text)] = said.items()
+            return Reply(Outcome(outcome), str(text), str(text))
+        return Reply(Outcome.ANSWERED, said if isinstance(said, str) else json.dumps(said))
+
+    return ask

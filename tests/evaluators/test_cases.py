@@ -10,16 +10,15 @@ import pytest
 import yaml
 
 from llmctl.errors import ProjectError
-from llmctl.evaluators.base import Embed, Vector
+from llmctl.evaluators.base import Embed, Models, Vector
 from llmctl.evaluators.registry import build, names
 from llmctl.evaluators.verdict import Subject, judge
 from llmctl.outcome import Outcome
-from llmctl.project.models import SemanticSettings
 
-from .entries import case_of, embed_words, spec_of
+from .entries import SETTINGS, answering, case_of, embed_words, spec_of
 
 CASES = Path(__file__).parent / "cases"
-FIELDS = {"with", "expected", "vars", "output", "result", "says", "call", "embed"}
+FIELDS = {"with", "expected", "vars", "output", "result", "says", "call", "embed", "ask"}
 
 
 def _cases() -> Iterator[Any]:
@@ -57,7 +56,7 @@ async def _outcome(data: dict[str, Any]) -> tuple[str, str]:
     spec = spec_of(data["with"])
     case = case_of(data, (spec,))
     try:
-        built = build(spec, case, SemanticSettings())
+        built = build(spec, case, SETTINGS)
     except ProjectError as error:
         assert all(problem.place is not None for problem in error.problems)
         return "refused", "\n".join(f"{problem.message} {problem.hint or ''}" for problem in error.problems)
@@ -66,7 +65,7 @@ async def _outcome(data: dict[str, Any]) -> tuple[str, str]:
     subject = Subject(
         _output(data["output"]), expected=case.expected, has_expected=case.has_expected, vars=case.vars, **call
     )
-    verdict = await judge([built], subject, _embed(data))
+    verdict = await judge([built], subject, Models(_embed(data), ask=answering(data.get("ask"))))
     [score] = verdict.scores
     assert score.passed is verdict.passed
     assert score.error is (verdict.passed is None)

@@ -6,20 +6,20 @@ from typing import Any
 
 import pytest
 
-from llmctl.evaluators.base import Context
+from llmctl.evaluators.base import Context, Models
 from llmctl.evaluators.keys import score_key
 from llmctl.evaluators.registry import build
 from llmctl.outcome import Outcome
-from llmctl.project.models import SemanticSettings
+from llmctl.project.models import EvaluatorSettings
 
 from .entries import case_of, spec_of
 
 
 def _key(entry: Any, case: dict[str, Any] | None = None, embedding: str = "", **call: Any) -> str:
     data = {"expected": "a", **(case or {})}
-    built = build(spec_of(entry), case_of(data), SemanticSettings())
+    built = build(spec_of(entry), case_of(data), EvaluatorSettings())
     context = Context(output=call.pop("output", "a"), expected=data["expected"], has_expected=True, **call)
-    return score_key(built, context, embedding)
+    return score_key(built, context, Models(embedding=embedding))
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ from llmctl.errors import Place, Problem, ProjectError, Severity, UsageError
 from llmctl.evaluators import registry
 from llmctl.evaluators.registry import build, names
 from llmctl.evaluators.verdict import Subject, Verdict, judge_now
-from llmctl.project.models import Case, CaseReference, EvaluatorSpec, SemanticSettings
+from llmctl.project.models import Case, CaseReference, EvaluatorSettings, EvaluatorSpec, SemanticSettings
 
 from .entries import PLACE, case_of, spec_of
 
-SETTINGS = SemanticSettings()
+SETTINGS = EvaluatorSettings()
 FILE = Path("testbanks/t.yaml")
 
 
@@ -41,7 +41,7 @@ def test_a_mistake_stands_at_its_argument() -> None:
 
 
 def test_all_mistakes_of_an_evaluator_are_said_at_once() -> None:
-    spec = spec_of({"number": {"value": "x", "tolerance": "wide", "find": "any", "bogus": 1}, "extract": "("})
+    spec = spec_of({"number": {"value": "x", "tolerance": "wide", "find": "sum", "bogus": 1}, "extract": "("})
     assert [problem.place.line for problem in _problems(spec) if problem.place] == [13, 11, 12, 1]
 
 
@@ -110,9 +110,10 @@ def test_scalars_count_as_written_where_text_is_compared_and_as_values_elsewhere
 def test_the_threshold_of_semantic_comes_from_the_settings() -> None:
     spec = spec_of({"semantic": "a"})
     keys = set()
-    for settings in (SETTINGS, SemanticSettings(threshold=0.5), SemanticSettings(model="other")):
+    for semantic in (SemanticSettings(), SemanticSettings(threshold=0.5), SemanticSettings(model="other")):
+        settings = EvaluatorSettings(semantic)
         built = build(spec, None, settings)
-        assert getattr(built.evaluator, "threshold") == settings.threshold  # noqa: B009
+        assert getattr(built.evaluator, "threshold") == semantic.threshold  # noqa: B009
         keys.add(built.key)
     assert len(keys) == 3
     own = build(spec_of({"semantic": {"value": "a", "threshold": 0.3}}), None, SETTINGS)

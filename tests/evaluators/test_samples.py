@@ -9,14 +9,15 @@ from typing import Any, ClassVar
 import pytest
 
 from llmctl.evaluators import registry
-from llmctl.evaluators.base import Context, Evaluator, Score
-from llmctl.evaluators.samples import check_samples
+from llmctl.evaluators.base import Context, Evaluator, Models, Score
+from llmctl.evaluators.built import Judged
+from llmctl.evaluators.samples import EvaluatorSamples, samples_of
 
-from .entries import PLACE, case_of, spec_of
+from .entries import PLACE, SETTINGS, case_of, embed_words, spec_of, wrong_samples
 
 
 def _said(entry: Any, case: dict[str, Any] | None = None) -> list[str]:
-    problems = check_samples(spec_of(entry), None if case is None else case_of(case))
+    problems = wrong_samples(spec_of(entry), None if case is None else case_of(case))
     assert all(problem.place == PLACE for problem in problems)
     return [problem.message for problem in problems]
 
@@ -48,7 +49,7 @@ def test_a_case_gives_what_the_evaluator_needs() -> None:
 
 def test_a_sample_that_cannot_be_judged_is_a_problem() -> None:
     [message] = _said({"cost": 1, "good": ["a"]})
-    assert "cannot judge its sample" in message
+    assert "cannot judge its good sample" in message
 
 
 @pytest.mark.parametrize("entry", [{"semantic": "a"}, {"not": {"semantic": "a"}}, {"regex": "("}])
@@ -75,3 +76,32 @@ def test_a_plugin_that_answers_later_is_asked_where_it_does_not_wait(
 ) -> None:
     monkeypatch.setattr(registry, "evaluator_class", lambda name: _Later)
     assert len(_said({"later": {"waits": waits}, "good": ["a"]})) == count
+
+
+def _samples(entry: Any) -> EvaluatorSamples:
+    samples = samples_of(spec_of(entry), None, SETTINGS)
+    assert samples is not None
+    return samples
+
+
+def test_samples_that_wait_are_judged_in_an_event_loop() -> None:
+    samples = _samples({"semantic": {"value": "a b", "threshold": 0.9}, "good": ["b a", "c"], "bad": ["d", "a b"]})
+    assert samples.problems_at_once() is None
+    assert len(samples) == 4
+
+    async def judged() -> list[str]:
+        found = []
+        for sample in samples:
+            result = samples.judge(sample, Models(embed=embed_words))
+            assert not isinstance(result, Judged)
+            problem = samples.problem(sample, await result)
+            found += [problem.message] if problem else []
+        return found
+
+    wrong_good, wrong_bad = asyncio.run(judged())
+    assert wrong_good.startswith('The good sample "c" of `semantic` fails.')
+    assert wrong_bad.startswith('The bad sample "a b" of `semantic` passes.')
+
+
+def test_code_is_never_run_at_once() -> None:
+    assert _samples({"python": "checks.py:contains", "bad": ["please"]}).problems_at_once() is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from referencing.exceptions import Unresolvable
 
-from llmctl.evaluators.schema_validator import make_validator, violations
+from llmctl.evaluators.structure.schema_validator import make_validator, violations
 
 
 def test_no_request_is_made() -> None:

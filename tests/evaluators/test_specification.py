@@ -11,7 +11,7 @@ from llmctl.canonical import WrittenFloat, WrittenInt, from_json, to_json
 from llmctl.errors import Place, ProjectError
 from llmctl.evaluators.registry import build
 from llmctl.evaluators.specification import specification, specification_of
-from llmctl.project.models import EvaluatorSpec, SemanticSettings
+from llmctl.project.models import EvaluatorSettings, EvaluatorSpec
 
 from .entries import PLACE, case_of, spec_of
 from .test_cases import _cases
@@ -25,13 +25,13 @@ def there_and_back(spec: EvaluatorSpec) -> EvaluatorSpec:
 def test_every_example_is_built_the_same_again(case: dict[str, Any]) -> None:
     spec, example = spec_of(case["with"]), case_of(case)
     try:
-        built = build(spec, example, SemanticSettings())
+        built = build(spec, example, EvaluatorSettings())
         data = to_json(specification(spec))
     except ProjectError:  # an example of a mistake: it never reaches a journal
         return
     except TypeError:  # half a surrogate pair, or a number beyond 64 bits: a journal keeps its text
         return
-    again = build(specification_of(from_json(data)), example, SemanticSettings())
+    again = build(specification_of(from_json(data)), example, EvaluatorSettings())
     assert (again.key, again.metric, again.weight, again.against) == (
         built.key,
         built.metric,
@@ -50,11 +50,11 @@ def test_a_scalar_stays_as_it_was_written(value: object) -> None:
 def test_a_mapping_from_a_file_stays_one_value() -> None:
     schema = {"type": "object", "required": ["queue"]}
     spec = EvaluatorSpec("json_schema", schema, place=PLACE, arg_places={("file",): Place(Path("s.json"), 1, 1)})
-    built = build(spec, None, SemanticSettings())
-    again = build(there_and_back(spec), None, SemanticSettings())
+    built = build(spec, None, EvaluatorSettings())
+    again = build(there_and_back(spec), None, EvaluatorSettings())
     assert again.key == built.key
     with pytest.raises(ProjectError):  # without its file, `type` and `required` would be arguments
-        build(EvaluatorSpec("json_schema", schema, place=PLACE), None, SemanticSettings())
+        build(EvaluatorSpec("json_schema", schema, place=PLACE), None, EvaluatorSettings())
 
 
 def test_a_reference_says_its_path() -> None:

@@ -10,18 +10,18 @@ from typing import Any, ClassVar
 import pytest
 
 from llmctl.errors import EvaluatorError
-from llmctl.evaluators.base import Context, Evaluator, Score, Scored, Vector
+from llmctl.evaluators.base import Context, Evaluator, Models, Score, Scored, Vector
 from llmctl.evaluators.built import BuiltEvaluator
 from llmctl.evaluators.registry import build
 from llmctl.evaluators.verdict import Subject, Verdict, judge, judge_now
 from llmctl.outcome import Outcome
-from llmctl.project.models import EvaluatorSpec, SemanticSettings
+from llmctl.project.models import EvaluatorSettings, EvaluatorSpec
 
 from .entries import embed_words, spec_of
 
 
 def _built(*entries: Any) -> list[BuiltEvaluator]:
-    return [build(spec_of(entry), None, SemanticSettings()) for entry in entries]
+    return [build(spec_of(entry), None, EvaluatorSettings()) for entry in entries]
 
 
 def _now(entries: Sequence[Any], subject: Subject) -> Verdict:
@@ -143,7 +143,7 @@ async def test_cancellation_is_not_an_error() -> None:
         raise AssertionError
 
     [built] = _built({"semantic": "a"})
-    task = asyncio.ensure_future(judge([built, built], Subject("a"), embed))
+    task = asyncio.ensure_future(judge([built, built], Subject("a"), Models(embed)))
     await started.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -179,14 +179,16 @@ async def test_those_that_wait_are_asked_together() -> None:
         await asyncio.wait_for(both.wait(), 5)
         return await embed_words(texts)
 
-    verdict = await judge(_built({"semantic": "a b"}, {"contains": "a"}, {"semantic": "c"}), Subject("a b"), embed)
+    verdict = await judge(
+        _built({"semantic": "a b"}, {"contains": "a"}, {"semantic": "c"}), Subject("a b"), Models(embed)
+    )
     assert [score.passed for score in verdict.scores] == [True, True, False]
     assert asked == [["a b", "a b"], ["a b", "c"]]
 
 
 async def test_a_verdict_comes_at_once_unless_a_model_is_asked() -> None:
     assert isinstance(judge_now(_built({"any": [{"contains": "a"}, {"regex": "b"}]}), Subject("a")), Verdict)
-    waiting = judge_now(_built({"semantic": "a"}), Subject("a"), embed_words)
+    waiting = judge_now(_built({"semantic": "a"}), Subject("a"), Models(embed_words))
     assert isinstance(waiting, Awaitable)
     assert (await waiting).passed is True
 

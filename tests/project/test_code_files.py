@@ -6,7 +6,6 @@ import pytest
 
 from llmctl.project.code_files import CodeFiles, binds, parse_python
 from llmctl.project.sources import WorkingTree
-from llmctl.project.target_file import add_arguments
 
 
 def write(root: Path, *names: str, **contents: str) -> None:
@@ -68,7 +67,7 @@ def test_the_packages_around_a_module_count(tmp_path: Path) -> None:
 def test_the_files_that_a_command_names(tmp_path: Path, argv: tuple[str, ...], found: list[str]) -> None:
     write(tmp_path, "app/main.py", "app/helper.py", "conf/r.yaml", "run.sh", main="from app import helper")
     files = CodeFiles(WorkingTree(tmp_path))
-    add_arguments(argv, files)
+    files.add_arguments(argv)
     assert [file.path for file in files.found] == found
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from llmctl.providers.local import scratch
+from llmctl.processes import scratch
 from tests.providers.local_support import real_weights, short_tmp
 
 __all__ = ["real_weights", "short_tmp"]

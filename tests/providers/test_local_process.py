@@ -1,4 +1,4 @@
-"""Child processes and their folders: real processes, none of which may outlive its test."""
+"""Child processes: real ones, none of which may outlive its test."""
 
 from __future__ import annotations
 
@@ -10,12 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from llmctl.providers.local import scratch
 from llmctl.providers.local.process import ChildProcess
-from llmctl.providers.local.scratch import ScratchFolder
-from tests.providers.local_support import short_tmp
-
-__all__ = ["short_tmp"]
 
 ECHO = "import sys\nfor line in sys.stdin.buffer: sys.stdout.buffer.write(line); sys.stdout.buffer.flush()"
 DEAF = "import time\nwhile True: time.sleep(60)"
@@ -70,40 +65,3 @@ async def test_ctrl_c_does_not_reach_the_child(tmp_path: Path) -> None:
     process = child("import os; print(os.getsid(0), flush=True); input()", tmp_path)
     assert int(await process.read_line(30.0)) == process.pid != os.getsid(0)
     process.close()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
-def test_a_folder_is_private_and_short(short_tmp: Path) -> None:
-    folder = ScratchFolder()
-    assert folder.path.parent == short_tmp
-    assert folder.path.stat().st_mode & 0o777 == 0o700
-    folder.remove()
-    folder.remove()
-    assert list(short_tmp.iterdir()) == []
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="sockets are POSIX")
-def test_a_long_temporary_path_is_not_used_for_sockets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("x" * 80)))
-    folder = ScratchFolder()
-    assert len(os.fsencode(folder.path / "s.sock")) < 104
-    folder.remove()
-
-
-def test_folders_of_dead_processes_are_swept(short_tmp: Path) -> None:
-    alive = ScratchFolder()
-    dead = short_tmp / "llmctl-1-dead"
-    fresh = short_tmp / "llmctl-2-fresh"
-    link = short_tmp / "llmctl-3-link"
-    others = short_tmp / "llmctl"
-    for folder in (dead, fresh, others):
-        folder.mkdir()
-        (folder / "s.sock").touch()
-    link.symlink_to(others)
-    for folder in (alive.path, dead, others):
-        os.utime(folder, (1, 1))
-    os.utime(link, (1, 1), follow_symlinks=False)
-    scratch.sweep(short_tmp)
-    assert [path.name for path in others.iterdir()] == ["s.sock"]
-    assert set(short_tmp.iterdir()) == {alive.path, fresh, link, others}
-    alive.remove()

@@ -16,9 +16,11 @@ from llmctl.runs.journal import JournalWriter
 from llmctl.runs.records import (
     BankEvent,
     CallEvent,
+    CallPurpose,
     CaseEvent,
     EndEvent,
     Event,
+    JudgeEvent,
     MetricScore,
     PlanEvent,
     PlannedTarget,
@@ -92,6 +94,7 @@ def case(number: int) -> CaseEvent:
 
 PROMPT = PromptEvent("triage", "triage@main", "d1", rev="main", commit="abc", source={"params": {"temperature": 0}})
 TARGET = TargetEvent("triage@main", "triage", "small", "local/x", "local", "socket", {"max_tokens": 8}, 0.15, None)
+JUDGE = JudgeEvent("triage", "polite", "small", "local/x", "i1", "a1", 1, "k1", {"name": "small"})
 BANK = BankEvent("triage", "testbanks/triage.yaml", "d2", (TargetName("triage@main", "small"),))
 
 
@@ -101,7 +104,7 @@ def plan(results: int = 4) -> PlanEvent:
 
 def whole_run(run_id: str = RUN_ID, results: int = 4, label: str | None = None) -> list[Event]:
     """A finished run in which every second result failed and every fourth has no evidence."""
-    events: list[Event] = [run(run_id, label, 0), PROMPT, TARGET, BANK, *map(case, range(results))]
+    events: list[Event] = [run(run_id, label, 0), PROMPT, TARGET, BANK, *map(case, range(results)), JUDGE]
     events.append(plan(results))
     for number in range(results):
         events.append(call(number, f"{run_id}.{number}"))
@@ -168,6 +171,7 @@ _BY_ANNOTATION: dict[str, st.SearchStrategy[Any]] = {
     "tuple[Mapping[str, object], ...]": _many(mappings),
     "Outcome": st.sampled_from(Outcome),
     "RunStatus": st.sampled_from(RunStatus),
+    "CallPurpose": st.sampled_from(CallPurpose),
 }
 
 
@@ -187,6 +191,9 @@ _BY_ANNOTATION["Call"] = any_of(Call)
 events = st.one_of(
     *map(
         any_of,
-        (RunEvent, PromptEvent, TargetEvent, BankEvent, CaseEvent, PlanEvent, CallEvent, ResultEvent, EndEvent),
+        (
+            *(RunEvent, PromptEvent, TargetEvent, BankEvent, CaseEvent, JudgeEvent, PlanEvent, CallEvent),
+            *(ResultEvent, EndEvent),
+        ),
     )
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from llmctl.errors import Place, Problem, Severity
-from llmctl.project.models import Bank, Case, CaseReference, EvaluatorSpec, Message, Prompt, SemanticSettings
+from llmctl.project.models import Bank, Case, CaseReference, EvaluatorSettings, EvaluatorSpec, Message, Prompt
 from llmctl.runs.case_watch import CaseWatch
 
 FILE = Path("testbanks/b.jsonl")
@@ -27,7 +27,7 @@ def watch(cases: list[Case], *problems: Problem, prompts: tuple[Prompt, ...] = (
         found.extend(problems)
         yield from cases
 
-    watched = CaseWatch(Bank("b", FILE, read), prompts, SemanticSettings())
+    watched = CaseWatch(Bank("b", FILE, read), prompts, EvaluatorSettings())
     found: list[Problem] = []
     assert list(watched.bank.read_cases(found)) == cases
     assert found == list(problems)
@@ -51,6 +51,20 @@ def test_a_variable_that_nothing_uses_is_said_once() -> None:
         "Nothing uses the variable brnd of the case c2 (prompts: p).",
         "Nothing uses the variable word of the case c3 (prompts: p).",
     ]
+
+
+@pytest.mark.parametrize(("inherit", "said"), [(True, 0), (False, 1)])
+def test_evaluators_of_the_bank_that_no_case_has_are_said_once(inherit: bool, said: int) -> None:
+    shared = (EvaluatorSpec("contains", "a", good=("b",)),)
+    own = EvaluatorSpec("contains", "c")
+    cases = [case(number, *((*shared, own) if inherit and number == 2 else (own,)), ticket="t") for number in (1, 2)]
+
+    watched = CaseWatch(Bank("b", FILE, lambda _: iter(cases), evaluators=shared), (PROMPT,), EvaluatorSettings())
+    deque(watched.bank.read_cases([]), maxlen=0)
+    found = [problem for problem in watched.problems if problem.severity is Severity.WARNING]
+    assert [problem.message for problem in found] == [
+        "No case has the evaluators of its bank: each says `inherit: false`. Their samples are never judged."
+    ] * said
 
 
 def test_without_prompts_no_variable_is_unused() -> None:
@@ -79,7 +93,7 @@ def test_samples_of_the_bank_are_judged_once_and_those_of_rows_each() -> None:
             yield case(number, shared, sampled(row(number)), sampled(row(number), "maybe"))
 
     found: list[Problem] = []
-    watched = CaseWatch(Bank("b", FILE, lambda _: cases()), (), SemanticSettings())
+    watched = CaseWatch(Bank("b", FILE, lambda _: cases()), (), EvaluatorSettings())
     deque(watched.bank.read_cases(found), maxlen=0)
     assert len(watched.problems) == 1 + 7 * 2
 

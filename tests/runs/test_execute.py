@@ -14,21 +14,23 @@ import pytest
 from llmctl.canonical import digest
 from llmctl.errors import StoreError
 from llmctl.evaluators import registry
+from llmctl.evaluators.base import KeptBackError, Models, Question, Reply
 from llmctl.outcome import Outcome
 from llmctl.project.message_files import MessageFiles
-from llmctl.project.models import Case, Config, EvaluatorSpec, Message, ModelConfig, Prompt, SemanticSettings
+from llmctl.project.models import Case, Config, EvaluatorSettings, EvaluatorSpec, Message, ModelConfig, Prompt
 from llmctl.providers import routes
 from llmctl.providers.gateway import Gateway, GatewaySettings
 from llmctl.providers.redaction import Redactor
-from llmctl.runs.execute import Executor, Stop
+from llmctl.runs.execute import Executor
 from llmctl.runs.journal import FileCalls, JournalLine, JournalWriter, read_journal
 from llmctl.runs.plan import Plan
 from llmctl.runs.plan_file import PlanFile
 from llmctl.runs.planned_cases import CaseReader, case_event
-from llmctl.runs.recorder import Embedding, Recorder
+from llmctl.runs.recorder import Recorder
 from llmctl.runs.records import CallEvent, ResultEvent, RunEvent
 from llmctl.runs.reuse import KnownAnswers
 from llmctl.runs.spool import UnitSpool
+from llmctl.runs.stop import Stop
 from llmctl.runs.target import PlannedCase, Target
 from llmctl.runs.units import Asked, UnitWriter
 
@@ -56,7 +58,7 @@ class Wanted:
     def planned(self) -> PlannedCase:
         spec = self.spec
         case = Case("bank", self.case_id or self.text, {"text": self.text}, (spec,), self.text, has_expected=True)
-        return PlannedCase(case, (registry.build(spec, case, SemanticSettings()),))
+        return PlannedCase(case, (registry.build(spec, case, EvaluatorSettings()),))
 
 
 unit = Wanted
@@ -76,7 +78,7 @@ def plan_of(path: Path, wanted: Sequence[Wanted]) -> Plan:
     file.add(event)
     writer.units.flush()
     config = Config(path.parent, path.parent / "llmctl.toml", path.parent, path.parent, path.parent)
-    return Plan(config, SemanticSettings(), head, event, tuple(writer.targets), writer.units, path, file)
+    return Plan(config, EvaluatorSettings(), head, event, tuple(writer.targets), writer.units, path, file)
 
 
 async def run(
@@ -86,6 +88,7 @@ async def run(
     stop: Stop | None = None,
     stop_after: int | None = None,
     calls: FileCalls | None = None,
+    models: Models = Models(),  # noqa: B008  # frozen
 ) -> list[ResultEvent]:
     results: list[ResultEvent] = []
     stop = stop or Stop()
@@ -102,8 +105,8 @@ async def run(
             if calls is not None:
                 file.close()
             with JournalWriter(path, calls, file=None if calls else file) as journal:
-                cases = CaseReader(path, SemanticSettings())
-                recorder = Recorder(journal, cases, on_result, embedding=Embedding(), room=8)
+                cases = CaseReader(path, EvaluatorSettings())
+                recorder = Recorder(journal, cases, on_result, models=models, room=8)
                 executor = Executor(plan, gateway, recorder, KnownAnswers(path.parent), 4, stop)
                 try:
                     await executor.run()
@@ -207,3 +210,32 @@ async def test_the_loop_does_not_wait_for_scoring(tmp_path: Path) -> None:
     assert result.passed is None and "longer than 1 s" in result.reason
     assert took_s > 0.9
     assert max(gaps) < took_s / 2
+
+
+JUDGE = EvaluatorSpec("judge", {"rubric": "r", "model": "m"})
+
+
+@pytest.mark.parametrize("kind", ["dropped", "kept back"])
+async def test_a_result_whose_judgement_did_not_come_is_missing_and_its_call_is_kept(tmp_path: Path, kind: str) -> None:
+    asked, stop = asyncio.Event(), Stop()
+
+    async def ask(question: Question) -> Reply:
+        asked.set()
+        if kind == "kept back":
+            raise KeptBackError
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    units = [unit(target(), "judged", spec=JUDGE), unit(target(), "plain")]
+    running = asyncio.create_task(run(tmp_path / "j.jsonl", units, stop=stop, models=Models(ask=ask)))
+    await asked.wait()
+    if kind == "dropped":
+        stop.press()
+        stop.press()
+    async with asyncio.timeout(5):
+        results = await running
+    assert [result.case_id for result in results if result.case_id == "judged"] == []
+    calls = [event.call.output for event in events(tmp_path / "j.jsonl") if isinstance(event, CallEvent)]
+    assert "judged" in calls
+    if kind == "kept back":
+        assert (len(results), len(calls)) == (1, 2)

@@ -6,21 +6,22 @@ import os
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import duckdb
 import pytest
 from filelock import FileLock
 
 from llmctl.errors import StoreError
-from llmctl.runs import importer
+from llmctl.runs import importer, line_batch
 from llmctl.runs.codec import encode
 from llmctl.runs.importer import ImportSummary, import_journals, rebuild
 from llmctl.runs.journal import JournalWriter
 from llmctl.runs.records import CallEvent, Event
-from llmctl.store.append import append_rows
+from llmctl.store.append import insert_rows
 from llmctl.store.database import NewerError
 from llmctl.store.schema import EVENT_TABLES
 from tests.runs.journal_examples import OTHER_ID, RUN_ID, call, journal_of, result, run, whole_run, write_journal
@@ -77,6 +78,7 @@ def test_every_line_is_imported(tmp_path: Path) -> None:
         "bank_rows": 1,
         "case_rows": 4,
         "plan_rows": 1,
+        "judge_rows": 1,
         "call_rows": 4,
         "attempt_rows": 8,
         "result_rows": 4,
@@ -156,13 +158,13 @@ def test_an_import_that_dies_is_taken_up_where_it_was(tmp_path: Path, monkeypatc
     write_journal(journal_of(tmp_path), whole_run(results=10))
     calls = [0]
 
-    def failing(con: duckdb.DuckDBPyConnection, table: str, rows: Iterable[tuple[object, ...]]) -> None:
+    def failing(con: duckdb.DuckDBPyConnection, statement: str) -> int:
         calls[0] += 1
-        if calls[0] == 8:
+        if calls[0] == 6:
             raise KeyboardInterrupt
-        append_rows(con, table, rows)
+        return insert_rows(con, statement)
 
-    monkeypatch.setattr(importer, "append_rows", failing)
+    monkeypatch.setattr(line_batch, "insert_rows", failing)
     with pytest.raises(KeyboardInterrupt):
         import_journals(tmp_path)
     done = stored(tmp_path)["journal_rows"][0][2]
@@ -298,9 +300,8 @@ def test_long_answers_fit_into_little_memory(tmp_path: Path, megabytes: int) -> 
         assert con.execute("SELECT count(*) FROM call_rows WHERE output = ?", [text]).fetchall() == [(3,)]
 
 
-def test_an_import_holds_a_part_of_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows are handed on a few at a time; measured in Python's own memory."""
-    monkeypatch.setattr(importer, "_HELD_LINES", 200)
+def test_an_import_holds_a_part_of_the_journal(tmp_path: Path) -> None:
+    """Lines are handed on by way of files; measured in Python's own memory."""
     path = journal_of(tmp_path)
     path.parent.mkdir()
     path.write_bytes(b"".join(encode(event, seq) for seq, event in enumerate(whole_run(results=2_000), 1)))
@@ -311,11 +312,60 @@ def test_an_import_holds_a_part_of_the_journal(tmp_path: Path, monkeypatch: pyte
     assert peak < path.stat().st_size / 2
 
 
+def test_lines_are_handed_over_many_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("often", "once"):
+        if name == "often":
+            monkeypatch.setattr(line_batch, "_HELD_BYTES", 3_000)
+        else:
+            monkeypatch.undo()
+        write_journal(journal_of(tmp_path / name), whole_run(results=20))
+        assert import_journals(tmp_path / name).damage == 0
+    often, once = stored(tmp_path / "often"), stored(tmp_path / "once")
+    for table in EVENT_TABLES:
+        assert often[table] == once[table]
+
+
+def test_nothing_is_left_of_the_files_of_an_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_journal(journal_of(tmp_path), whole_run())
+    seen: list[int] = []
+
+    def failing(con: duckdb.DuckDBPyConnection, statement: str) -> int:
+        seen.extend(path.stat().st_mode & 0o777 for path in (tmp_path / "tmp").glob("import-*/*"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(line_batch, "insert_rows", failing)
+    with pytest.raises(KeyboardInterrupt):
+        import_journals(tmp_path)
+    assert seen == [0o600] * 3
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_disk_that_is_full_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files of an import lie on the store's disk; nothing is lost, and what is missing is made up for."""
+    write_journal(journal_of(tmp_path), [run(), result(1)])
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", _full_disk(Path.open))
+        with pytest.raises(StoreError, match=r"cannot write to .*: No space left on device") as caught:
+            import_journals(tmp_path)
+        assert caught.value.hint is not None
+    assert import_journals(tmp_path) == ImportSummary(lines=2)
+    assert count(tmp_path) == 1
+
+
+def _full_disk(opened: Callable[..., IO[bytes]]) -> Callable[..., IO[bytes]]:
+    """Opens `/dev/full` in place of the files of an import."""
+
+    def full(path: Path, *args: object, **kwargs: object) -> IO[bytes]:
+        return opened(Path("/dev/full") if path.parent.name.startswith("import-") else path, *args, **kwargs)
+
+    return full
+
+
 def test_a_line_that_a_newer_llmctl_wrote_otherwise_costs_only_itself(tmp_path: Path) -> None:
     events: list[Event] = [result(1), result(2), call(3)]
     lines = [json.loads(encode(event, seq)) for seq, event in enumerate(events, 1)]
     lines[0]["outcome"] = "beyond_all"
-    lines[2]["call"]["attempts"][0]["status"] = "500"
+    lines[2]["call"] = "made"
     path = journal_of(tmp_path)
     path.parent.mkdir()
     path.write_bytes(b"".join(resealed(line) + b"\n" for line in lines))

@@ -80,10 +80,10 @@ def test_each_use_has_its_own_memory(layout: Layout) -> None:
             return str(con.execute("SELECT current_setting('memory_limit')").fetchall()[0][0])
 
     assert limit(read_only=True) == "488.2 MiB"
-    assert limit(read_only=False) == "45.7 MiB"
+    assert limit(read_only=False) == "76.2 MiB"
     with open_database(layout, read_only=False) as con:
         engines.set_memory(con, 2_000)
-    assert limit(read_only=False) == "45.7 MiB"
+    assert limit(read_only=False) == "76.2 MiB"
 
 
 def test_no_extension_is_fetched(layout: Layout) -> None:

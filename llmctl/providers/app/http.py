@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import orjson
 
@@ -13,37 +12,33 @@ from llmctl.project.app_target import HttpCall, SecretHeader
 from llmctl.providers.app.answers import read_body, shown
 from llmctl.providers.openai_chat import parse_json, read_error
 from llmctl.providers.routes import App
-from llmctl.providers.wire import SOCKET_TIMES, Answer, Asked, SocketTimes, Tape
+from llmctl.providers.wire import Answer, Asked, SocketTimes, Tape
 
 if TYPE_CHECKING:
-    import aiohttp
+    from llmctl.providers.http.pool import HttpPool
 
 __all__ = ["HttpApp"]
-
-_URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=~"
-"""What stands in an address as it is; the rest is encoded here, since aiohttp would also resolve `..` on the way."""
 
 
 class HttpApp:
     """One address of the user's; a `Transport`."""
 
-    def __init__(self, app: App, slots: int, environ: Mapping[str, str], *, trust_env: bool = False) -> None:
+    def __init__(self, app: App, slots: int, environ: Mapping[str, str]) -> None:
         self.slots = slots
         self._app = app
         self._environ = environ
-        self._trust_env = trust_env
-        self._session: aiohttp.ClientSession | None = None
+        self._pool: HttpPool | None = None
 
     async def start(self) -> None:
-        """Open the session; connections are opened when they are needed, and kept."""
-        if self._session is None:
-            from llmctl.providers.http_session import open_session
+        """Be ready; connections are opened when they are needed, and kept."""
+        if self._pool is None:
+            from llmctl.providers.http.pool import HttpPool
 
-            self._session = open_session(trust_env=self._trust_env)
+            self._pool = HttpPool()
 
     async def send(self, asked: Asked, tape: Tape) -> Answer:
         """Send the request; a redirect is not followed, it would carry the secrets to whoever is named in it."""
-        if self._session is None:
+        if self._pool is None:
             raise RuntimeError("the transport was not started")
         payload: Mapping[str, Any] = asked.request.payload or {}
         secrets = self._secrets()
@@ -52,20 +47,14 @@ class HttpApp:
         data = _data(payload)
         headers = _with_defaults({**payload["headers"], **secrets}, payload.get("body"))
         tape.request_body = _recorded(self._app, payload, data)
-        times = SocketTimes(tape.clock)
-        token = SOCKET_TIMES.set(times)
-        try:
-            answer = await _exchange(self._session, payload, headers, data, tape, self._app.target.output)
-        finally:
-            SOCKET_TIMES.reset(token)
-            tape.sent_at = times.sent_at or tape.sent_at
+        answer = await _exchange(self._pool, payload, headers, data, tape, self._app.target.output)
         return shown(answer, tape)
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            await pool.close()
 
     def _secrets(self) -> dict[str, str] | Answer:
         """The headers whose values the environment holds."""
@@ -83,49 +72,23 @@ class HttpApp:
 
 
 async def _exchange(
-    session: aiohttp.ClientSession,
+    pool: HttpPool,
     payload: Mapping[str, Any],
     headers: Mapping[str, str],
     data: bytes | None,
     tape: Tape,
     pointer: str | None,
 ) -> Answer:
-    import aiohttp
-    from aiohttp.http_exceptions import HttpProcessingError
-    from yarl import URL
-
-    from llmctl.providers.http_exchange import too_large
+    from llmctl.providers.http.request import request_head
+    from llmctl.providers.http.response import Response
 
     try:
-        url = URL(quote(payload["url"], safe=_URL_CHARACTERS), encoded=True)
-        async with session.request(
-            payload["method"], url, data=data, headers=headers, allow_redirects=False
-        ) as response:
-            tape.status, tape.headers = response.status, response.headers
-            async for chunk in response.content.iter_any():
-                if not tape.add(chunk):
-                    return too_large()
-    except ValueError as error:  # aiohttp's InvalidURL is one
+        head = request_head(payload["method"], payload["url"], headers)
+    except ValueError as error:
         return Answer(Outcome.BAD_REQUEST, error=f"The request cannot be sent: {error}.", sent=False)
-    except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
-        return _failed(error, tape)
-    times = SOCKET_TIMES.get()
-    tape.ended_at = times.last_at if times else None
-    return _read(tape, pointer)
-
-
-def _failed(error: Exception, tape: Tape) -> Answer:
-    from llmctl.providers.http_exchange import connection_failed, cut_off, dropped, no_http
-
-    times = SOCKET_TIMES.get()
-    if tape.status is not None:
-        return cut_off(len(tape.body))
-    if times is not None and times.unread:
-        tape.add(times.unread)
-        return no_http()
-    if times is not None and times.dropped:
-        return dropped()
-    return connection_failed(error, sent=times is None or times.sent_at is not None)
+    response = Response(tape, SocketTimes(tape.clock))
+    await pool.server(head.origin).fetch(head, data, response)
+    return response.failure or _read(tape, pointer)
 
 
 def _read(tape: Tape, pointer: str | None) -> Answer:
@@ -148,7 +111,7 @@ def _data(payload: Mapping[str, Any]) -> bytes | None:
 
 
 def _with_defaults(headers: Mapping[str, str], body: object) -> dict[str, str]:
-    defaults = {"User-Agent": "llmctl"}
+    defaults = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "llmctl"}
     if body is not None:
         defaults["Content-Type"] = "text/plain; charset=utf-8" if isinstance(body, str) else "application/json"
     given = {name.lower() for name in headers}

@@ -9,14 +9,15 @@ import orjson
 
 from llmctl.errors import ModelError
 from llmctl.outcome import Outcome
+from llmctl.processes.worker import Crashed, Worker
 from llmctl.project.app_target import PythonCall
 from llmctl.providers.app.answers import final, parse_exactly, read_returned, shown
-from llmctl.providers.app.worker import Crashed, Worker
 from llmctl.providers.routes import App
 from llmctl.providers.wire import MAX_BODY_BYTES, Answer, Asked, Retry, Tape
 
 __all__ = ["PythonApp"]
 
+_MODULE = "llmctl.providers.app.child"
 _START_S = 300.0
 """How long importing the user's module may take before the first call."""
 
@@ -86,7 +87,7 @@ class PythonApp:
         if not isinstance(call, PythonCall):
             raise TypeError("the target is no Python function")
         setting = {"root": str(self._app.root), "file": call.file, "function": call.function}
-        return await Worker.start(orjson.dumps(setting), self._environ)
+        return await Worker.start(_MODULE, orjson.dumps(setting), self._environ, largest=MAX_BODY_BYTES)
 
     def _read(self, data: bytes) -> Answer:
         message = parse_exactly(data)

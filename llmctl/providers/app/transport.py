@@ -17,19 +17,18 @@ PROCESSES = 4
 """How many processes of a command or a function run at once, where the target does not say."""
 
 
-def app_transport(app: App, slots: int, environ: Mapping[str, str], *, trust_env: bool = False) -> Transport:
+def app_transport(app: App, slots: int, environ: Mapping[str, str]) -> Transport:
     """Who carries the calls of an application.
 
     Args:
         app: the application.
         slots: how many calls the run makes at once; the target's own `concurrency` wins.
         environ: holds the secrets of headers, and is the environment of programs.
-        trust_env: whether HTTP uses the proxies that the environment names.
     """
     own = app.target.concurrency
     match app.target.kind:
         case AppKind.HTTP:
-            return HttpApp(app, own or slots, environ, trust_env=trust_env)
+            return HttpApp(app, own or slots, environ)
         case AppKind.COMMAND:
             return CommandApp(app, own or min(slots, PROCESSES), environ)
         case AppKind.PYTHON:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmctl.providers.local.lifeline import Parent, work_must_end_within
+from llmctl.processes.lifeline import Parent, work_must_end_within
 
 if TYPE_CHECKING:
     import xllamacpp

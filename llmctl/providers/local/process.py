@@ -6,22 +6,18 @@ import asyncio
 import contextlib
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
 
-__all__ = ["ChildProcess", "python_module"]
+from llmctl.processes.groups import own_group
+
+__all__ = ["ChildProcess"]
 
 _T = TypeVar("_T")
 _GRACE_S = 1.0
 _LAST_WORDS = 400
-
-
-def python_module(name: str) -> list[str]:
-    """The command that runs a module of this package; `-P`: nothing is imported from the current folder."""
-    return [sys.executable, "-P", "-m", name]
 
 
 class ChildProcess:
@@ -46,9 +42,7 @@ class ChildProcess:
                 cwd=folder,
                 # Whatever it or its libraries keep for the moment goes with the folder.
                 env={**os.environ, **env, "TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder)},
-                creationflags=_own_group(),
-                # Its own session: Ctrl-C in the terminal reaches the parent alone.
-                start_new_session=sys.platform != "win32",
+                **own_group(),
             )
 
     @property
@@ -147,10 +141,3 @@ class ChildProcess:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
-
-
-def _own_group() -> int:
-    """What `start_new_session` is on Windows."""
-    if sys.platform == "win32":
-        return subprocess.CREATE_NEW_PROCESS_GROUP
-    return 0

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmctl.errors import ModelError
-from llmctl.providers.local.process import ChildProcess, python_module
-from llmctl.providers.local.scratch import ScratchFolder
+from llmctl.processes.groups import python_module
+from llmctl.processes.scratch import ScratchFolder
+from llmctl.providers.local.process import ChildProcess
 
 __all__ = ["LocalEndpoint", "LocalServer", "require_package"]
 

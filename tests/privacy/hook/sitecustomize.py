@@ -26,7 +26,9 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
             return
         host, port = str(address[0]), address[1]
     elif event in _NAMES:
-        host, port = str(arguments[0]), arguments[1] if len(arguments) > 1 else None
+        name = arguments[0]
+        host = name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+        port = arguments[1] if len(arguments) > 1 else None
         if _is_address(host):
             return
     else:

@@ -147,6 +147,12 @@ async def test_a_hanging_application_ends_at_its_own_deadline(project: Project, 
     assert call.attempts[0].latency_ms < 5_000
 
 
+async def test_nothing_compressed_is_asked_for(project: Project, server: OpenAIServer, app: str) -> None:
+    await project.ask(target(app), q="1")
+    await project.ask(target(app, "    headers: {accept-encoding: gzip}\n"), q="2")
+    assert [seen.headers["Accept-Encoding"] for seen in server.seen] == ["identity", "gzip"]
+
+
 async def test_get_has_no_body(project: Project) -> None:
     """The loopback server knows POST only, and says so."""
     with OpenAIServer() as server:

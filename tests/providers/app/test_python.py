@@ -252,7 +252,7 @@ async def test_a_process_whose_parent_has_gone_ends_in_the_middle_of_a_call(proj
 
 
 async def test_a_large_return_is_refused(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llmctl.providers.app.worker.MAX_BODY_BYTES", 1000)
+    monkeypatch.setattr("llmctl.providers.app.python_function.MAX_BODY_BYTES", 1000)
     project.write("app/bot.py", "def answer(v): return 'x' * v['size']\n")
     async with Gateway(project.settings, project.environ) as gateway:
         route = project.route(TARGET)
@@ -264,7 +264,7 @@ async def test_a_large_return_is_refused(project: Project, monkeypatch: pytest.M
 async def test_a_function_that_prints_without_end_fills_no_disk(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llmctl.providers.app.worker._LONGEST_LOG", 10_000)
+    monkeypatch.setattr("llmctl.processes.worker._LONGEST_LOG", 10_000)
     project.write(
         "app/bot.py",
         "import os\ndef answer(v):\n    size = os.fstat(2).st_size\n    print('x' * 20_000)\n    return size\n",

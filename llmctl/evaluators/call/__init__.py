@@ -1,0 +1,1 @@
+"""Evaluators of the call itself: time, cost, tokens, how it ended."""

@@ -1,0 +1,1 @@
+"""Evaluators that measure how alike two texts are."""

@@ -1,0 +1,1 @@
+"""Evaluators of structured outputs: JSON, XML, HTML, YAML, SQL, tool calls, Python."""

@@ -1,0 +1,1 @@
+"""Banks from tables, and back to tables for people who live in spreadsheets."""

@@ -1,0 +1,1 @@
+"""From inspect_ai's datasets and logs to a project."""

@@ -1,0 +1,1 @@
+"""From OpenAI Evals' samples and registry to a project."""

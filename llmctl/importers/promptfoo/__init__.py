@@ -1,0 +1,1 @@
+"""From promptfoo's configuration to a project."""

@@ -1,0 +1,1 @@
+"""Scoring a run again: stored answers, today's cases and evaluators, a new run; no target is asked."""

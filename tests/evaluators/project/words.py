@@ -1,0 +1,5 @@
+"""What `checks` imports."""
+
+__all__ = ["WORD"]
+
+WORD = "please"
