@@ -45,13 +45,8 @@ def close_pipes(process: asyncio.subprocess.Process) -> None:
     """Close our ends of a process's pipes.
 
     Until then `wait()` waits for more than the process: for the end of each pipe, and the end of a pipe that nobody
-    reads any more is never seen. Not by closing the transport: that may collect the process before asyncio does, which
-    then complains.
+    reads any more is never seen.
     """
-    transport: asyncio.SubprocessTransport | None = getattr(process, "_transport", None)
-    if transport is None:
-        return
-    for number in range(3):
-        pipe = transport.get_pipe_transport(number)
-        if pipe is not None:
-            pipe.close()
+    transport = getattr(process, "_transport", None)
+    if transport is not None:
+        transport.close()
