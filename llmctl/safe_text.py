@@ -34,7 +34,10 @@ def safe_text(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return _UNSAFE.sub(_escaped, text)
+    shown = _UNSAFE.sub(_escaped, text)
+    while shown != text:  # what is written out now may be what a joiner leaned on
+        text, shown = shown, _UNSAFE.sub(_escaped, shown)
+    return shown
 
 
 def one_line(text: str, width: int, *, ascii_only: bool = False) -> str:

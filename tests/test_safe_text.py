@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -55,6 +55,7 @@ def test_no_control_is_ever_left(text: str) -> None:
     shown.encode()
 
 
+@example("\ufe0f\u200c\ufe0f")
 @given(ANYTHING | HOSTILE)
 def test_safe_text_is_safe_twice(text: str) -> None:
     assert safe_text(safe_text(text)) == safe_text(text)
