@@ -166,13 +166,6 @@ def test_tool_calls_are_read_from_the_calls(project: Path, llmctl: Invoke) -> No
     assert set(verdicts(report).values()) == {True}, report["results"][0]["reason"]
 
 
-@pytest.fixture
-def in_children(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "_WORTH_PROCESSES", 1)
-    monkeypatch.setattr(bulk, "_BATCH", 7)
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
-
-
 def many(count: int, evaluator: str = "exact") -> str:
     cases = "\n".join(
         f"  - {{id: c{n}, vars: {{ticket: my card {n}}}, expected: {'billing' if n % 3 else 'other'},"
@@ -197,20 +190,6 @@ def test_children_make_the_same_report(project: Path, llmctl: Invoke, monkeypatc
     assert there == here
     assert len(here["results"]) == 60
     assert len(here["rescored"]["flips"]) == 20
-
-
-@pytest.mark.usefixtures("in_children")
-def test_a_damaged_journal_is_one_sentence_from_a_child_too(
-    project: Path, llmctl: Invoke, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(project, "testbanks/route.yaml", many(30))
-    llmctl("eval")
-    run = only_run(llmctl)
-    monkeypatch.setattr(bulk, "_CHILD", "llmctl.no_such_module")
-    result = llmctl("rescore", run)
-    assert result.code == 4
-    assert "A process that scores ended" in result.err
-    assert "Traceback" not in result.err
 
 
 def test_it_cannot_be_resumed_and_says_so(project: Path, llmctl: Invoke) -> None:
