@@ -1,0 +1,1 @@
+"""The gate: rules, the evidence they are judged by, and the verdict."""
