@@ -12,7 +12,7 @@ import socket
 import struct
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,8 @@ class Reply:
     """After the headers one blank each so many milliseconds, for ever."""
     stale: bool = False
     """A connection that has carried a request before is reset when this one comes."""
+    together: int = 0
+    """Sent only when so many requests of the script have come."""
 
     @property
     def whole(self) -> bytes:
@@ -131,6 +133,7 @@ class FaultServer(LoopbackServer):
         """For each model the number of the connection on which each request came."""
         self._scripts: dict[str, Sequence[Reply]] = {}
         self._opened = 0
+        self._held: defaultdict[str, list[Callable[[], None]]] = defaultdict(list)
 
     def script(self, model: str, replies: Sequence[Reply]) -> None:
         """Answer requests for this model with these replies in turn."""
@@ -156,6 +159,13 @@ class FaultServer(LoopbackServer):
         self.requests[model] += 1
         self.connections[model].append(connection)
         return replies[min(number, len(replies) - 1)]
+
+    def when_together(self, model: str, count: int, send: Callable[[], None]) -> None:
+        """Send a reply as soon as `count` requests for the model have come."""
+        self._held[model].append(send)
+        if self.requests[model] >= count:
+            for held in self._held.pop(model):
+                held()
 
 
 class _Connection(asyncio.Protocol):
@@ -185,6 +195,12 @@ class _Connection(asyncio.Protocol):
     def _answer(self, model: str) -> None:
         reply = self._server.reply(model, self._number)
         self._carried += 1
+        if reply.together:
+            self._server.when_together(model, reply.together, lambda: self._send(reply))
+        else:
+            self._send(reply)
+
+    def _send(self, reply: Reply) -> None:
         assert self._transport is not None
         if (reply.stale and self._carried > 1) or (reply.end == "reset" and reply.cut is None):
             self._reset()

@@ -47,7 +47,8 @@ async def test_it_is_used_again_at_once_with_a_new_connection(fault_server: Faul
 @pytest.mark.parametrize("transport", ["direct", "litellm"])
 async def test_other_kept_connections_are_not_tried(fault_server: FaultServer, transport: str) -> None:
     config, waits = model(fault_server, "many", transport), Waits()
-    fault_server.script(config.model.removeprefix("openai/"), [Reply(stale=True)])
+    # All eight are under way at once, so that none can use the connection of another.
+    fault_server.script(config.model.removeprefix("openai/"), [*[Reply(together=8)] * 8, Reply(stale=True)])
     async with Gateway(GatewaySettings(max_attempts=1, concurrency=8), {}, clock=waits.clock) as gateway:
         opened = await asyncio.gather(*(gateway.ask(resolve(config), chat(config, f"n {n}")) for n in range(8)))
         call = await gateway.ask(resolve(config), chat(config, "after"))
