@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmctl.processes.groups import close_pipes, end_group, own_group
+from llmctl.processes.groups import end_group, own_group, reap
 
 __all__ = ["CannotStart", "Ended", "run_command"]
 
@@ -123,10 +123,6 @@ async def _read(process: Process, take: Callable[[bytes], bool]) -> bool:
 
 async def _finish(process: Process) -> None:
     """End what is still running of the command; after a call that went well that is nothing."""
-    running = process.returncode is None
-    if running:
+    if process.returncode is None:
         end_group(process.pid)
-    # The pipes may be held open by what the command has started and left behind.
-    close_pipes(process)
-    if running:
-        await process.wait()
+    await reap(process)

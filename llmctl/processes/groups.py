@@ -10,7 +10,7 @@ import subprocess
 import sys
 from typing import TypedDict
 
-__all__ = ["OwnGroup", "close_pipes", "end_group", "own_group", "python_module"]
+__all__ = ["OwnGroup", "end_group", "own_group", "python_module", "reap"]
 
 
 class OwnGroup(TypedDict, total=False):
@@ -41,12 +41,28 @@ def end_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def close_pipes(process: asyncio.subprocess.Process) -> None:
-    """Close our ends of a process's pipes.
+async def reap(process: asyncio.subprocess.Process) -> None:
+    """Wait for the end of a process that was killed or has ended, also when the waiting is cancelled meanwhile.
 
-    Until then `wait()` waits for more than the process: for the end of each pipe, and the end of a pipe that nobody
-    reads any more is never seen.
+    Our ends of its pipes are closed first: until then `wait()` waits for the end of each pipe too, and the end of a
+    pipe that nobody reads any more, or that what it has started holds open, is never seen.
     """
+    _close_pipes(process)
+    waiting = asyncio.ensure_future(process.wait())
+    cancelled = False
+    while not waiting.done():
+        try:
+            await asyncio.shield(waiting)
+        except asyncio.CancelledError:  # a transport left half closed is found, and complained of, much later
+            cancelled = True
+    if cancelled or waiting.cancelled():
+        raise asyncio.CancelledError
+
+
+def _close_pipes(process: asyncio.subprocess.Process) -> None:
+    # One by one: to close the whole transport may collect the process first, which asyncio then reports as unknown.
     transport = getattr(process, "_transport", None)
-    if transport is not None:
-        transport.close()
+    for number in range(3):
+        pipe = transport.get_pipe_transport(number) if transport is not None else None
+        if pipe is not None:
+            pipe.close()

@@ -11,7 +11,7 @@ import json
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping
 
-from llmctl.processes.groups import close_pipes, end_group, own_group, python_module
+from llmctl.processes.groups import end_group, own_group, python_module, reap
 from llmctl.processes.scratch import ScratchFolder
 
 __all__ = ["Crashed", "Worker"]
@@ -80,6 +80,11 @@ class Worker:
         """The child's process id."""
         return self._process.pid
 
+    @property
+    def ended(self) -> bool:
+        """Whether the child is gone, and was waited for."""
+        return self._process.returncode is not None
+
     async def ask(self, message: bytes) -> bytes | None:
         """Send a message, and wait for its answer; None where that is too large to be read.
 
@@ -110,9 +115,10 @@ class Worker:
     async def kill(self) -> None:
         """End it, and all that it has started, at once; safe to call twice."""
         end_group(self._process.pid)
-        close_pipes(self._process)
-        await self._process.wait()
-        self._folder.remove()
+        try:
+            await reap(self._process)
+        finally:
+            self._folder.remove()
 
     def log_end(self) -> str:
         """The end of what it and the user's code have printed."""

@@ -192,6 +192,25 @@ def test_children_make_the_same_report(project: Path, llmctl: Invoke, monkeypatc
     assert len(here["rescored"]["flips"]) == 20
 
 
+@pytest.fixture
+def in_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "_WORTH_PROCESSES", 1)
+    monkeypatch.setattr(bulk, "_BATCH", 7)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+
+
+@pytest.mark.usefixtures("in_children")
+def test_a_child_that_ends_is_one_sentence(project: Path, llmctl: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(project, "testbanks/route.yaml", many(30))
+    llmctl("eval")
+    run = only_run(llmctl)
+    monkeypatch.setattr(bulk, "_CHILD", "llmctl.no_such_module")
+    result = llmctl("rescore", run)
+    assert result.code == 4
+    assert "A process that scores ended" in result.err
+    assert "Traceback" not in result.err
+
+
 def test_it_cannot_be_resumed_and_says_so(project: Path, llmctl: Invoke) -> None:
     llmctl("eval")
     run = only_run(llmctl)

@@ -94,3 +94,13 @@ async def test_what_nobody_reads_holds_up_no_end(tmp_path: Path) -> None:
 def full(reader: asyncio.StreamReader) -> bool:
     """Whether so much lies in it that it has stopped reading."""
     return bool(getattr(reader, "_paused"))  # noqa: B009
+
+
+async def test_it_is_gone_also_when_the_killing_is_cancelled(tmp_path: Path) -> None:
+    async with started(tmp_path, "def work(word):\n    return word\n") as worker:
+        killing = asyncio.create_task(worker.kill())
+        await asyncio.sleep(0)
+        killing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await killing
+        assert worker.ended

@@ -25,7 +25,6 @@ _MOST = 4
 _AHEAD = 2
 """How many batches of each child may wait to be taken."""
 _LARGEST_BYTES = 2**31
-_GRACE_S = 1.0
 _CHILD = "llmctl.runs.rescore.child"
 
 
@@ -117,9 +116,6 @@ async def _in_children(
         for number, future in enumerate(done):
             yield await future
             rooms[number % count].release()
-    except StoreError:  # what ended one child often ends all: none is cancelled while it is being tidied up
-        await asyncio.wait(tending, timeout=_GRACE_S)
-        raise
     finally:
         for task in tending:
             task.cancel()
