@@ -82,7 +82,7 @@ def _known(session: Session, plan: Plan, options: RunOptions) -> KnownAnswers:
         return known
     rules = _rules(plan, options)
     try:
-        known.find(History(session.config.store), plan.units, plan.targets, rules)
+        known.find(History(session.config.store).calls, plan.units, plan.targets, rules)
     except StoreError as error:
         # Sending everything again unasked could cost more than waiting.
         hint = f"{error.hint or ''} With --no-cache every call is sent, and nothing is looked up.".strip()
@@ -98,7 +98,7 @@ def _judged(session: Session, plan: Plan, options: RunOptions) -> JudgedCalls:
 
     judged = JudgedCalls(Layout(session.config.store))
     if plan.judges:
-        judged.find(History(session.config.store), plan.judges.values(), _rules(plan, options))
+        judged.find(History(session.config.store).calls, plan.judges.values(), _rules(plan, options))
     return judged
 
 

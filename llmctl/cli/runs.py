@@ -74,7 +74,7 @@ def _show_run(config: Config, history: History, run_id: str, *, as_json: bool) -
     for result in history.results(run_id):
         tally.add(result)
     report = tally.report(RunHead.of_summary(history.run(run_id)))
-    judging = spent(config, history.judges(run_id), history.judge_spending(run_id))
+    judging = spent(config, history.judges(run_id), history.calls.judge_spending(run_id))
     report = replace(report, judging=judging)
     if as_json:
         sys.stdout.writelines(report_text(report, history.results(run_id), command="show"))
@@ -139,5 +139,5 @@ def _shown(history: History, run_id: str, result: ResultEvent) -> ShownResult:
         run_id=run_id,
         result=result,
         case=history.case(run_id, result.bank, result.case_id),
-        call=history.call(result.call_id) if result.call_id else None,
+        call=history.calls.call(result.call_id) if result.call_id else None,
     )

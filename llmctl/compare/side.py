@@ -7,6 +7,7 @@ run of a temporary database: from there on, every side is read alike.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -43,3 +44,13 @@ class Side:
     """Results among them of whose calls no answer is stored."""
     unjudged: int = 0
     """Results whose answer is stored but whose evaluators would have to ask a judge first."""
+    prompt: str | None = None
+    """The name of the prompt that was asked for; None: not a single one."""
+    rev: str | None = None
+    """The git revision that the prompts come from; None: a run, or the files as they lie here."""
+    stale: int = 0
+    """Results of files whose answer is older than `cache_max_age` though their model's name may mean another today."""
+    oldest: datetime | None = None
+    """When the oldest answer of files was made, in UTC; None: a run, or no answer."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know of the side, each one sentence."""

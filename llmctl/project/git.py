@@ -16,7 +16,7 @@ from llmctl.errors import Place, Problem, ProjectError, UsageError
 from llmctl.project.git_objects import GitObjects, TreeEntry, TreeEntryKind, run_git
 from llmctl.project.sources import MAX_FILE_BYTES
 
-__all__ = ["GitState", "GitTree", "git_state"]
+__all__ = ["GitState", "GitTree", "git_state", "merge_base", "resolve_commit", "revision_names"]
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _MAX_DEPTH = 64
@@ -66,6 +66,42 @@ def _untracked(root: Path, folders: Sequence[str]) -> bool | None:
     options = ("--others", "--exclude-standard", "--directory", "--no-empty-directory", "-z")
     listed = run_git(root, "--literal-pathspecs", "ls-files", *options, "--", *folders)
     return bool(listed.stdout) if listed.returncode == 0 else None
+
+
+def resolve_commit(root: Path, rev: str) -> str:
+    """The id of the commit that a revision means.
+
+    Raises:
+        UsageError: the revision does not exist, the project is in no repository, or git is not installed.
+    """
+    return _resolve(root, rev)[0]
+
+
+def merge_base(root: Path, rev: str) -> str:
+    """The commit where this branch left another one: the newest that `rev` and HEAD have in common.
+
+    Raises:
+        UsageError: one of the two does not exist, or they have none, which in a shallow clone only more history tells.
+    """
+    commit = resolve_commit(root, rev)
+    found = run_git(root, "merge-base", commit, resolve_commit(root, "HEAD"))
+    if found.returncode == 0:
+        return found.stdout.decode().split()[0]
+    if _is_shallow(root):
+        raise UsageError(
+            f"This clone is too shallow to tell where this branch left {rev}.",
+            hint="Fetch the whole history: `fetch-depth: 0` for actions/checkout in GitHub Actions, "
+            '`GIT_DEPTH: "0"` in GitLab, or `git fetch --unshallow`.',
+        )
+    raise UsageError(f"{rev} and HEAD have no commit in common.", hint="Name a commit of this branch's own history.")
+
+
+def revision_names(root: Path) -> list[str]:
+    """The names of branches and tags; none outside a repository, and without git."""
+    try:
+        return _text(run_git(root, "for-each-ref", "--format=%(refname:short)").stdout).split()
+    except OSError:
+        return []
 
 
 class GitTree:
@@ -196,14 +232,18 @@ def _unknown(root: Path, rev: str, failed: subprocess.CompletedProcess[bytes]) -
 
 
 def _way_out(root: Path, rev: str) -> str:
-    names = _text(run_git(root, "for-each-ref", "--format=%(refname:short)").stdout).split()
+    names = revision_names(root)
     ends = [name for name in names if name.endswith(f"/{rev}")]
     near = ends or difflib.get_close_matches(rev, names, n=1)
     if near:
         return f'Did you mean "{near[0]}"?'
-    if run_git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
+    if _is_shallow(root):
         return "This clone is shallow: fetch the whole history (in GitHub Actions `fetch-depth: 0`)."
     return "`git branch --all` and `git tag` list what there is."
+
+
+def _is_shallow(root: Path) -> bool:
+    return run_git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
 
 
 def _text(name: bytes) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from llmctl.project.models import Config
-    from llmctl.runs.history import JudgeSpending
+    from llmctl.runs.call_history import JudgeSpending
     from llmctl.runs.judging import JudgeCount
 
 __all__ = [

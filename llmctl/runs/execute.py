@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from llmctl.outcome import Outcome
@@ -15,7 +15,8 @@ from llmctl.runs.line_reader import LineReader
 from llmctl.runs.plan import Plan
 from llmctl.runs.recorder import Finished, Recorder
 from llmctl.runs.reuse import KnownAnswer, KnownAnswers, read_answer
-from llmctl.runs.spool import SpooledUnit, UnitReader
+from llmctl.runs.spool import SpooledUnit, UnitReader, UnitSpool
+from llmctl.runs.stages import Stages
 from llmctl.runs.stop import Stop
 
 __all__ = ["Executor", "Stop"]
@@ -42,47 +43,61 @@ class Executor:
     stop: Stop = field(default_factory=Stop)
     ids: CallIds | None = None
     """Of the calls; None: counted from the plan's next one."""
+    stages: Stages | None = None
+    """Which units are worked on, and in which order; None: all of them, in the plan's."""
     own: LineReader = field(init=False)
     """The run's journal, read in its writer's thread."""
     _ids: CallIds = field(init=False)
     _shared: dict[bytes, asyncio.Future[int | None]] = field(default_factory=dict)
     """Calls that several units of the plan need: where each stands in the journal; None where it was not sent."""
+    _repeated: frozenset[int] = frozenset()
+    """The prefixes of their keys."""
 
     def __post_init__(self) -> None:
         self.own = LineReader(self.plan.journal)
         self._ids = self.ids or CallIds(self.plan.head.run_id, self.plan.next_call)
 
     async def run(self) -> None:
-        """Ask and record every unit. Ends early, without an error, when `stop` asks for it.
+        """Ask and record every unit that is wanted. Ends early, without an error, when `stop` asks for it.
 
         Raises:
             StoreError: the journal cannot be written; nothing more is sent.
         """
         self.recorder.on_failure = self.stop.drop
-        reusing = asyncio.create_task(self._reuse())
+        self._repeated = self.plan.units.repeated()
+        if self.stages is None:
+            await self._stage(None)
+            await self.recorder.drain()
+            return
+        while not self.stop.requested and (stage := self.stages.next_stage()) is not None:
+            await self._stage(stage)
+            await self.recorder.settle()
+
+    async def _stage(self, stage: Sequence[int] | None) -> None:
+        """Ask and record the units of a stage; None: all units."""
+        reusing = asyncio.create_task(self._reuse(stage))
         try:
-            await self._work_on(lambda number: number not in self.known)
+            await self._work_on(stage, lambda number: number not in self.known)
             left = frozenset(await reusing)
         finally:
             reusing.cancel()
         if left and not self.stop.requested:
-            await self._work_on(left.__contains__)
-        await self.recorder.drain()
+            await self._work_on(stage, left.__contains__)
 
-    async def _reuse(self) -> list[int]:
+    async def _reuse(self, stage: Sequence[int] | None) -> list[int]:
         """Record the answers that are known beside the calls; the units among them whose evaluators wait."""
         if not self.known.count:
             return []
-        units = self.plan.units.reader()
-        known = (units.unit(number) for number in range(len(self.plan.units)) if number in self.known)
+        units = self._reader()
+        numbers = range(len(self.plan.units)) if stage is None else stage
+        known = (units.unit(number) for number in numbers if number in self.known)
         return await self.recorder.reuse(map(self._known, known), stopped=lambda: self.stop.requested)
 
-    async def _work_on(self, chosen: Callable[[int], bool]) -> None:
-        """Ask and record some units, by their numbers."""
-        repeated = self.plan.units.repeated()
+    async def _work_on(self, stage: Sequence[int] | None, chosen: Callable[[int], bool]) -> None:
+        """Ask and record some units of a stage, by their numbers."""
         tasks = [
-            asyncio.create_task(self._work(queue, repeated))
-            for queue in self._queues(chosen)
+            asyncio.create_task(self._work(queue, self._repeated))
+            for queue in self._queues(stage, chosen)
             for _ in range(queue.workers)
         ]
         self.stop.watch(tasks, self.recorder.drop)
@@ -101,7 +116,10 @@ class Executor:
         self.own.close()
         self.known.close()
 
-    def _queues(self, chosen: Callable[[int], bool]) -> Iterator[_Queue]:
+    def _reader(self) -> UnitReader:
+        return self.plan.units.reader(scattered=self.stages is not None)
+
+    def _queues(self, stage: Sequence[int] | None, chosen: Callable[[int], bool]) -> Iterator[_Queue]:
         """One queue for each model, so that a slow one holds up nobody else."""
         by_model: dict[str, list[int]] = {}
         for index, target in enumerate(self.plan.targets):
@@ -111,8 +129,9 @@ class Executor:
             route = self.plan.targets[indexes[0]].route
             # The local model answers one at a time: a second worker prepares the next call while it does.
             most = 2 if route.transport is TransportName.LOCAL else self.concurrency
-            numbers = filter(chosen, units.by_target(frozenset(indexes)))
-            yield _Queue(numbers, units.reader(), min(most, len(units)))
+            targets = frozenset(indexes)
+            numbers = units.by_target(targets) if stage is None else _of_targets(stage, units, targets)
+            yield _Queue(filter(chosen, numbers), self._reader(), min(most, len(units if stage is None else stage)))
 
     async def _work(self, queue: _Queue, repeated: frozenset[int]) -> None:
         for number in queue.numbers:
@@ -182,6 +201,10 @@ class Executor:
             self.stop.request("the budget is used up")
             return True
         return model in self.gateway.open_circuits
+
+
+def _of_targets(stage: Sequence[int], units: UnitSpool, targets: frozenset[int]) -> Iterator[int]:
+    return (number for number in stage if units.target(number) in targets)
 
 
 def _resolve_soon(loop: asyncio.AbstractEventLoop, future: asyncio.Future[int | None], position: int) -> None:

@@ -120,5 +120,5 @@ def forecast(
 
 
 def _seen(history: History, target: Target) -> Seen | None:
-    averages = history.averages(target.name)
+    averages = history.calls.averages(target.name)
     return None if averages is None else Seen(averages.tokens_per_byte, averages.output_tokens)

@@ -58,7 +58,7 @@ def stored_judgements(config: Config, judges: Mapping[str, JudgeModel], options:
     layout = Layout(config.store)
     known = JudgedCalls(layout)
     if options.cache:
-        known.find(History(config.store), judges.values(), Rules(options.cache_max_age, time.time()))
+        known.find(History(config.store).calls, judges.values(), Rules(options.cache_max_age, time.time()))
     layout.prepare()
     return known
 

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 
 from llmctl.errors import StoreError
-from llmctl.runs.history import History, JudgeCall
+from llmctl.runs.call_history import CallHistory, JudgeCall
 from llmctl.runs.judges import JudgeModel
 from llmctl.runs.line_reader import LineReader
 from llmctl.runs.reuse import KnownAnswer, Rules, read_answer, seconds
@@ -33,7 +33,7 @@ class JudgedCalls:
         self._positions = array("q")
         self._readers: dict[str, LineReader] = {}
 
-    def find(self, history: History, judges: Iterable[JudgeModel], rules: Rules) -> None:
+    def find(self, history: CallHistory, judges: Iterable[JudgeModel], rules: Rules) -> None:
         """Note what the judges' models have answered.
 
         Raises:

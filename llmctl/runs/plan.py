@@ -5,8 +5,8 @@ The cases go to the run's journal and what is asked to a temporary file, so that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -36,7 +36,7 @@ from llmctl.store.layout import Layout
 if TYPE_CHECKING:
     from llmctl.providers.embeddings import Embedder
 
-__all__ = ["Plan", "PlanBuilder", "PlanWriter", "embedder_of", "make_plan"]
+__all__ = ["Comparison", "Plan", "PlanBuilder", "PlanWriter", "embedder_of", "make_plan"]
 
 
 @dataclass(slots=True)
@@ -107,8 +107,26 @@ class Plan:
             self.file.close()
 
 
-def make_plan(config: Config, selection: Selection, environ: Mapping[str, str], options: RunOptions) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A plan to look up what is stored of several versions: nothing is sent, and it lies in a store of its own."""
+
+    read: Callable[[ProjectReader], Iterable[BankRun]]
+    """Reads the banks with their prompts, in place of what the selection names."""
+    store: Path | None = None
+    """Where its journal lies; None: it is to be run, in the project's store."""
+
+
+def make_plan(
+    config: Config,
+    selection: Selection,
+    environ: Mapping[str, str],
+    options: RunOptions,
+    comparison: Comparison | None = None,
+) -> Plan:
     """Read what is selected, check all of it, and cross targets with cases.
+
+    With a `comparison`, a prompt of a revision that cannot be rendered for a case of today is left out with a warning.
 
     Raises:
         ProjectError: every mistake in the files that are needed, at once.
@@ -117,7 +135,8 @@ def make_plan(config: Config, selection: Selection, environ: Mapping[str, str], 
         ModelError: a model that runs on this machine is missing.
         StoreError: the plan cannot be kept on disk.
     """
-    layout = Layout(config.store)
+    store = comparison.store if comparison else None
+    layout = Layout(store or config.store)
     head = run_head(config, selection, options)
     redactor = Redactor(environ, config.key_variables)
     file = PlanFile(layout.journal(head.run_id), redactor)
@@ -126,10 +145,10 @@ def make_plan(config: Config, selection: Selection, environ: Mapping[str, str], 
         writer = PlanWriter(file, UnitWriter(units), selection.repeat)
         file.add(head)
         with ProjectReader(config, environ) as reader:
-            builder = PlanBuilder(config, selection, reader.problems, writer)
-            for run in reader.read(selection):
+            builder = PlanBuilder(config, selection, reader.problems, writer, lenient=comparison is not None)
+            for run in comparison.read(reader) if comparison else reader.read(selection):
                 builder.add(run)
-        builder.finish(environ)
+        builder.finish(environ, sends=store is None)
         layout.prepare()
         event = redactor.structure(writer.finish(builder.judges.events.values()))  # a tag may be anything
     except BaseException:
@@ -202,6 +221,8 @@ class PlanBuilder:
     problems: list[Problem]
     writer: PlanWriter | None = None
     """None: only check."""
+    lenient: bool = False
+    """Whether a prompt of a revision may be one that cannot be rendered for a case of today."""
     cases: int = 0
     embeds: bool = False
     warnings: dict[Problem, None] = field(default_factory=dict)
@@ -235,10 +256,13 @@ class PlanBuilder:
                 self.writer.case(planned, asked)
         said.close(f"in the cases of the bank {run.bank.name}")
         for failure in failures.values():
-            self.problems += failure.problems()
+            if self.lenient and failure.prompt.rev:
+                self.warnings |= {replace(one, severity=Severity.WARNING): None for one in failure.problems()}
+            else:
+                self.problems += failure.problems()
 
-    def finish(self, environ: Mapping[str, str]) -> None:
-        """Raise everything that is wrong with the plan (see `make_plan`)."""
+    def finish(self, environ: Mapping[str, str], *, sends: bool = True) -> None:
+        """Raise everything that is wrong with the plan (see `make_plan`); without `sends` no key is needed."""
         if self._is_broken():
             raise ProjectError(self.problems)
         for missing in (*self.targets.missing.values(), *self.judges.missing.values()):
@@ -248,7 +272,8 @@ class PlanBuilder:
                 "No case is selected.", hint="Look at -t, -k and the banks named; `llmctl validate` counts the cases."
             )
         targets, judges = self.targets.found.values(), self.judges.found.values()
-        require_keys([*(one.route for one in targets), *(one.route for one in judges)], environ)
+        if sends:
+            require_keys([*(one.route for one in targets), *(one.route for one in judges)], environ)
         if self.embeds:
             embedder_of(self.config, self._settings).check()
 

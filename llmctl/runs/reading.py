@@ -51,6 +51,7 @@ class ProjectReader:
         self._revisions: dict[str, GitTree] = {}
         self._models: dict[str, Mapping[str, ModelConfig]] = {}
         self._prompts: dict[PromptReference, PromptVersion | None] = {}
+        self._names: dict[str | None, frozenset[str]] = {}
 
     def __enter__(self) -> ProjectReader:
         return self
@@ -77,6 +78,17 @@ class ProjectReader:
         """The reference with the prompt's name in place of a path; it is looked for at its revision."""
         source = self._revision(reference.rev) if reference.rev else self._tree
         return PromptReference(loader.resolve_prompt_name(self.config, reference.name, source), reference.rev)
+
+    def has(self, reference: PromptReference) -> bool:
+        """Whether there is a prompt of that name, at its revision.
+
+        Raises:
+            UsageError: there is no such revision.
+        """
+        if reference.rev not in self._names:
+            source = self._revision(reference.rev) if reference.rev else self._tree
+            self._names[reference.rev] = frozenset(loader.prompt_names(self.config, source))
+        return reference.name in self._names[reference.rev]
 
     def _runs(self, banks: Sequence[str], wanted: Sequence[PromptReference], *, named: bool) -> Iterator[BankRun]:
         for name in banks:

@@ -172,6 +172,20 @@ class Recorder:
         if self.failure is not None:
             raise self.failure
 
+    async def settle(self) -> None:
+        """Wait until everything that came so far, reused answers too, is recorded and told.
+
+        Raises:
+            StoreError: the journal cannot be written.
+        """
+        await self.drain()
+        told: asyncio.Future[None] = self._loop.create_future()
+        self._journal.later(lambda: self._loop.call_soon_threadsafe(_resolve, told))
+        self._journal.hurry()
+        await told
+        if self.failure is not None:
+            raise self.failure
+
     def abandon(self) -> None:
         """Make nothing more of the answers that wait; what is being made of one is finished first."""
         idle = threading.Event()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from llmctl.errors import StoreError
 from llmctl.outcome import Outcome
 from llmctl.providers.records import Call
-from llmctl.runs.history import History, Location
+from llmctl.runs.call_history import CallHistory, Location
 from llmctl.runs.line_reader import LineReader
 from llmctl.runs.spool import UnitSpool
 from llmctl.runs.target import Target
@@ -115,8 +115,15 @@ class KnownAnswers:
         self._readers: dict[str, LineReader] = {}
         self.count = 0
 
-    def find(self, history: History, units: UnitSpool, targets: Sequence[Target], rules: Rules) -> None:
-        """Look up every unit, ten thousand at a time.
+    def find(
+        self,
+        history: CallHistory,
+        units: UnitSpool,
+        targets: Sequence[Target],
+        rules: Rules,
+        told: Callable[[int, Location], None] | None = None,
+    ) -> None:
+        """Look up every unit, ten thousand at a time. `told` is called with the number of each that is known.
 
         Raises:
             StoreError: the store cannot be read.
@@ -129,7 +136,10 @@ class KnownAnswers:
             own = history.locate(keys, run_id=rules.own) if rules.own else {}
             for number, key in enumerate(keys, start):
                 floating = targets[units.target(number)].route.floats
-                self._add(own.get(key) or rules.counting(others.get(key), floating=floating), indexes)
+                location = own.get(key) or rules.counting(others.get(key), floating=floating)
+                self._add(location, indexes)
+                if told is not None and location is not None:
+                    told(number, location)
 
     def __contains__(self, number: object) -> bool:
         return isinstance(number, int) and number < len(self._positions) and self._positions[number] != _UNKNOWN

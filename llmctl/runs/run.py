@@ -30,6 +30,7 @@ from llmctl.runs.recorder import Recorder
 from llmctl.runs.records import CallPurpose, CaseEvent, EndEvent, ResultEvent, RunStatus
 from llmctl.runs.reuse import KnownAnswers
 from llmctl.runs.signals import stop_signals
+from llmctl.runs.stages import Stages
 from llmctl.runs.stop import Stop
 from llmctl.store.layout import Layout
 
@@ -65,6 +66,8 @@ class Run:
     """Answers that need not be asked for again."""
     judged: JudgedCalls | None = None
     """The same of the judges; None: nothing is known of them."""
+    stages: Stages | None = None
+    """Which units are run, one stage after the other; None: all of them at once."""
     _done: int = 0
     _failed: int = 0
     _signal: ExitCode | None = None
@@ -101,7 +104,7 @@ class Run:
                 journal.append(self.plan.head)
             try:
                 await self._work(journal, self._counted(on_result, stop), stop)
-                status, error = self._status(stop), stop.reason
+                status, error = self._status(stop), stop.reason or self._ended_early
             finally:
                 end = EndEvent(status, time.time(), self.plan.done + self._done, error)
                 await journal.write(end)
@@ -124,9 +127,14 @@ class Run:
     def _status(self, stop: Stop) -> RunStatus:
         if self.plan.done + self._done >= self.plan.event.planned:
             return RunStatus.COMPLETED
-        if stop.reason is not None:
+        if stop.reason is not None or (self._ended_early and not stop.requested):
             return RunStatus.STOPPED
         return RunStatus.INTERRUPTED if stop.requested else RunStatus.COMPLETED
+
+    @property
+    def _ended_early(self) -> str | None:
+        """Why what is left is not wanted any more."""
+        return self.stages.ended_early if self.stages else None
 
     def _code(self, stop: Stop) -> ExitCode | None:
         return self._signal or (stop.code if stop.reason is not None else None)
@@ -138,7 +146,9 @@ class Run:
             ids = CallIds(self.plan.head.run_id, self.plan.next_call)
             judging = self._judging(recorder, gateway, ids, stop)
             recorder.models = self._models(embedder, judging)
-            executor = Executor(self.plan, gateway, recorder, self.known, self.options.concurrency, stop, ids)
+            executor = Executor(
+                self.plan, gateway, recorder, self.known, self.options.concurrency, stop, ids, self.stages
+            )
             try:
                 await executor.run()
             finally:

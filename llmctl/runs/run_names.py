@@ -5,17 +5,40 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from llmctl.errors import UsageError
 from llmctl.runs.rows import Row
 
-__all__ = ["find_run", "nearest_hint"]
+__all__ = ["RunsCalled", "find_run", "known_names", "nearest_hint", "runs_called"]
 
 _MIN_PREFIX = 6
 _RUNS = "journal_rows ANTI JOIN (FROM judge_rows ANTI JOIN target_rows USING (run_id)) USING (run_id)"
 """Journals but for those of calibrations, which have a judge and no target."""
 Rows = Callable[[str, object], list[Row]]
 """Looks something up in the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunsCalled:
+    """The runs that a text may mean, the latest first."""
+
+    by_id: tuple[str, ...]
+    """Whose id begins with it."""
+    by_label: tuple[str, ...]
+    """Whose label it is: their ids."""
+
+
+def runs_called(rows: Rows, text: str) -> RunsCalled:
+    """Every run that a text may mean."""
+    by_id, by_label = (tuple(row[0] for row in _matches(rows, kind, text)) for kind in ("run", "label"))
+    return RunsCalled(by_id, by_label)
+
+
+def known_names(rows: Rows) -> list[str]:
+    """The ids and labels of the latest runs."""
+    found = rows("SELECT DISTINCT unnest([run_id, label]) FROM (FROM run_heads ORDER BY run_id DESC LIMIT 1000)", [])
+    return [row[0] for row in found if row[0]]
 
 
 def find_run(rows: Rows, reference: str) -> str:
@@ -71,11 +94,7 @@ def _unknown(rows: Rows, reference: str, kind: str, text: str) -> UsageError:
         return UsageError(
             f'"{reference}" is too short for a run id.', hint=f"Give {_MIN_PREFIX} characters of it, or more."
         )
-    known = rows(
-        "SELECT DISTINCT unnest([run_id, label]) FROM (FROM run_heads ORDER BY run_id DESC LIMIT 1000)",
-        [],
-    )
-    near = nearest_hint(text, [row[0] for row in known if row[0]])
+    near = nearest_hint(text, known_names(rows))
     return UsageError(f'There is no run "{reference}".', hint=near or "List the runs with `llmctl runs`.")
 
 

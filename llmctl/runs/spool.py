@@ -26,6 +26,7 @@ __all__ = ["SpooledUnit", "UnitReader", "UnitSpool"]
 _HEADER = struct.Struct("<32sQIHHI")
 _FLUSH_BYTES = 256 * 1024
 _BLOCK_BYTES = 256 * 1024
+_SCATTERED_BYTES = 8 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +110,13 @@ class UnitSpool:
         data.release()
         self._pending = bytearray()
 
-    def reader(self) -> UnitReader:
-        """Reads units and requests; several may, each in one thread and in the plan's order or about so."""
-        return UnitReader(self._opened(), self._offsets, self._turn)
+    def reader(self, *, scattered: bool = False) -> UnitReader:
+        """Reads units and requests; several may, each in one thread.
+
+        In the plan's order or about so; `scattered`: in any order.
+        """
+        block_bytes = _SCATTERED_BYTES if scattered else _BLOCK_BYTES
+        return UnitReader(self._opened(), self._offsets, self._turn, block_bytes)
 
     def target(self, number: int) -> int:
         """The index of a unit's target."""
@@ -141,8 +146,11 @@ class UnitSpool:
 class UnitReader:
     """Reads a spool block by block: each system call would let go of the interpreter for another thread."""
 
-    def __init__(self, file: IO[bytes], offsets: array[int], turn: threading.Lock) -> None:
+    def __init__(
+        self, file: IO[bytes], offsets: array[int], turn: threading.Lock, block_bytes: int = _BLOCK_BYTES
+    ) -> None:
         """`turn` is taken to read: readers in several threads share the file and its position."""
+        self._block_bytes = block_bytes
         self._file = file
         self._turn = turn
         self._offsets = offsets
@@ -173,7 +181,7 @@ class UnitReader:
         if begin < 0 or begin + count > len(self._block):
             with self._turn:
                 self._file.seek(offset)
-                self._block, self._start, begin = _read(self._file, max(count, _BLOCK_BYTES), count), offset, 0
+                self._block, self._start, begin = _read(self._file, max(count, self._block_bytes), count), offset, 0
         return self._block[begin : begin + count]
 
 

@@ -31,7 +31,7 @@ def calls(root: Path, model: str) -> dict[str, Call]:
     history = History(root / ".llmctl")
     run = history.find("@last")
     return {
-        result.case_id: history.call(result.call_id)
+        result.case_id: history.calls.call(result.call_id)
         for result in history.results(run)
         if result.model == model and result.call_id
     }

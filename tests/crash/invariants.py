@@ -93,7 +93,7 @@ def everything_in(store: Path) -> list[object]:
         told += [run.run_id, run.done, run.damaged_lines, history.head(run.run_id), history.end(run.run_id)]
         told += [history.targets(run.run_id), history.prompts(run.run_id), history.banks(run.run_id)]
         told += [list(history.cases(run.run_id)), results]
-        told += [history.call(result.call_id) for result in results[:1] if result.call_id is not None]
+        told += [history.calls.call(result.call_id) for result in results[:1] if result.call_id is not None]
     return told
 
 

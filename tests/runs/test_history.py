@@ -203,7 +203,7 @@ def test_everything_of_a_run_comes_back(history: History) -> None:
     assert list(history.results(RUN_ID)) == [event for event in events if isinstance(event, ResultEvent)]
     assert list(history.cases(RUN_ID)) == [case(number) for number in range(4)]
     assert same(history.case(RUN_ID, "triage", "case-2"), case(2))
-    assert history.call(f"{RUN_ID}.3") == call(3).call
+    assert history.calls.call(f"{RUN_ID}.3") == call(3).call
 
 
 def test_what_is_not_there_is_a_sentence_with_the_nearest(history: History) -> None:
@@ -216,7 +216,7 @@ def test_what_is_not_there_is_a_sentence_with_the_nearest(history: History) -> N
         history.case(RUN_ID, "triage", "case-22")
     assert missing.value.hint == 'Did you mean "case-2"?'
     with pytest.raises(UsageError, match="There is no call x"):
-        history.call("x")
+        history.calls.call("x")
 
 
 def test_results_are_chosen_by_bank_and_case(history: History) -> None:
@@ -226,7 +226,7 @@ def test_results_are_chosen_by_bank_and_case(history: History) -> None:
 
 
 def test_results_stream_in_chunks_while_others_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llmctl.runs.history._CHUNK", 3)
+    monkeypatch.setattr("llmctl.runs.store_reader._CHUNK", 3)
     events: list[Event] = [run(), *(result(number) for number in range(10))]
     write_journal(journal_of(tmp_path), events)
     stream = History(tmp_path).results(RUN_ID)
@@ -297,7 +297,7 @@ def test_any_event_comes_back_from_the_store(tmp_path_factory: pytest.TempPathFa
         assert same(history.head(RUN_ID), dataclasses.replace(heads[-1], run_id=RUN_ID))
     calls = [event for event in events if isinstance(event, CallEvent)]
     if calls and [one.call_id for one in calls].count(calls[0].call_id) == 1:
-        found = history.call(calls[0].call_id)
+        found = history.calls.call(calls[0].call_id)
         kept = sorted(calls[0].call.attempts, key=lambda attempt: attempt.number)
         assert same(dataclasses.replace(found, attempts=()), dataclasses.replace(calls[0].call, attempts=()))
         assert sorted(map(repr, found.attempts)) == sorted(map(repr, kept))

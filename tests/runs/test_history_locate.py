@@ -8,7 +8,8 @@ from pathlib import Path
 import duckdb
 
 from llmctl.outcome import Outcome
-from llmctl.runs.history import History, Location
+from llmctl.runs.call_history import Location
+from llmctl.runs.history import History
 from llmctl.runs.journal_reader import Damage, JournalLine, read_journal, read_line
 from llmctl.runs.records import CallEvent, EndEvent, Event, PlanEvent, PlannedTarget, RunStatus, UnitName
 from tests.runs.journal_examples import OTHER_ID, RUN_ID, call, journal_of, result, run, whole_run, write_journal
@@ -28,7 +29,7 @@ def found(store: Path, location: Location) -> Event:
 
 def test_a_call_is_found_where_it_stands(tmp_path: Path) -> None:
     write_journal(journal_of(tmp_path), whole_run())
-    located = History(tmp_path).locate(["key-0", "key-3", "never-made"])
+    located = History(tmp_path).calls.locate(["key-0", "key-3", "never-made"])
     assert sorted(located) == ["key-0", "key-3"]
     assert located["key-3"].started_at == call(3).call.started_at
     assert found(tmp_path, located["key-3"]) == call(3, f"{RUN_ID}.3")
@@ -37,7 +38,7 @@ def test_a_call_is_found_where_it_stands(tmp_path: Path) -> None:
 def test_the_latest_call_counts_whatever_run_made_it(tmp_path: Path) -> None:
     write_journal(journal_of(tmp_path), [run(), call_at(1, 50.0, "old"), call_at(1, 70.0, "new")])
     write_journal(journal_of(tmp_path, OTHER_ID), [run(OTHER_ID), call_at(1, 60.0, "between")])
-    [location] = History(tmp_path).locate(["key-1"]).values()
+    [location] = History(tmp_path).calls.locate(["key-1"]).values()
     assert (location.run_id, location.started_at) == (RUN_ID, 70.0)
     assert found(tmp_path, location) == call_at(1, 70.0, "new")
 
@@ -46,7 +47,7 @@ def test_a_call_without_evidence_is_not_found(tmp_path: Path) -> None:
     none = [outcome for outcome in Outcome if not outcome.evidence]
     events = [call_at(number, 90.0, f"c{number}", outcome) for number, outcome in enumerate(none)]
     write_journal(journal_of(tmp_path), [run(), call_at(0, 10.0, "answer"), *events])
-    located = History(tmp_path).locate([f"key-{number}" for number in range(len(none))])
+    located = History(tmp_path).calls.locate([f"key-{number}" for number in range(len(none))])
     assert {key: location.started_at for key, location in located.items()} == {"key-0": 10.0}
 
 
@@ -56,19 +57,19 @@ def test_a_call_whose_journal_is_gone_is_not_found_but_an_older_one_is(tmp_path:
     history = History(tmp_path)
     history.refresh()
     journal_of(tmp_path, OTHER_ID).unlink()
-    located = history.locate(["key-1", "key-2"])
+    located = history.calls.locate(["key-1", "key-2"])
     assert {key: location.run_id for key, location in located.items()} == {"key-1": RUN_ID}
 
 
 def test_a_run_that_goes_on_is_looked_at_too(tmp_path: Path) -> None:
     write_journal(journal_of(tmp_path), [run(), call_at(1, 50.0, "under way")])  # no end
-    assert list(History(tmp_path).locate(["key-1"])) == ["key-1"]
+    assert list(History(tmp_path).calls.locate(["key-1"])) == ["key-1"]
 
 
 def test_nothing_is_located_in_nothing(tmp_path: Path) -> None:
-    assert History(tmp_path / "none").locate(["key-1"]) == {}
+    assert History(tmp_path / "none").calls.locate(["key-1"]) == {}
     write_journal(journal_of(tmp_path), whole_run())
-    assert History(tmp_path).locate([]) == {}
+    assert History(tmp_path).calls.locate([]) == {}
 
 
 def test_a_line_is_read_by_its_place(tmp_path: Path) -> None:

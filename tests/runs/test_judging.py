@@ -70,7 +70,7 @@ async def bench(
 ) -> AsyncIterator[Bench]:
     known = JudgedCalls(Layout(store))
     if rules is not None:
-        known.find(History(store), [judge], rules)
+        known.find(History(store).calls, [judge], rules)
     settings = GatewaySettings(concurrency=concurrency, max_cost_usd=max_cost_usd, offline=offline)
     stop = Stop()
     with JournalWriter(Layout(store).journal(run_id)) as journal:
@@ -132,7 +132,7 @@ async def test_a_floating_model_is_asked_again_after_a_while_unless_the_run_goes
 
     def known(rules: Rules, judge: JudgeModel) -> int:
         found = JudgedCalls(Layout(tmp_path))
-        found.find(History(tmp_path), [judge], rules)
+        found.find(History(tmp_path).calls, [judge], rules)
         return len(found)
 
     config = ModelConfig("judge", "openai/gpt-4o-mini")

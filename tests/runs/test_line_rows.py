@@ -112,7 +112,7 @@ def test_whatever_is_written_is_read_back(events: list[Event]) -> None:
             assert list(history.results(RUN_ID)) == results
         calls = {event.call_id: event.call for event in reversed(said) if isinstance(event, CallEvent)}
         for call_id, made in calls.items():
-            found = history.call(call_id)
+            found = history.calls.call(call_id)
             assert to_json(found.tool_calls) == to_json(made.tool_calls)
             assert dataclasses.replace(found, attempts=()) == dataclasses.replace(made, attempts=())
         count = sum(len(event.call.attempts) for event in said if isinstance(event, CallEvent))

@@ -17,9 +17,10 @@ from llmctl.project.prompt_data import model_from_data, prompt_from_data
 from llmctl.providers.gateway import Gateway, GatewaySettings
 from llmctl.providers.records import Call
 from llmctl.providers.requests import frame_for
+from llmctl.runs.call_history import Location
 from llmctl.runs.call_ids import CallIds
 from llmctl.runs.head import RunOptions
-from llmctl.runs.history import History, Location
+from llmctl.runs.history import History
 from llmctl.runs.judged_calls import JudgedCalls
 from llmctl.runs.judging import JudgeCount, JudgeRoom, Judging
 from llmctl.runs.plan import embedder_of
@@ -209,7 +210,7 @@ class Rescoring:
 
     def _calls(self) -> dict[str, Location]:
         """Where the calls of the old run's results stand."""
-        return History(self.plan.config.store).calls_of(self.plan.old.run_id)
+        return History(self.plan.config.store).calls.calls_of(self.plan.old.run_id)
 
     @asynccontextmanager
     async def _models(self, journal: NewJournal, stop: Stop) -> AsyncIterator[Models]:
@@ -235,7 +236,7 @@ class Rescoring:
         plan = self.plan
         known = JudgedCalls(Layout(plan.config.store))
         rules = Rules(self.options.cache_max_age, time.time(), others=self.options.cache)
-        known.find(History(plan.config.store), plan.judges.values(), rules)
+        known.find(History(plan.config.store).calls, plan.judges.values(), rules)
 
         def record(call_id: str, call: Call, told: Callable[[int], None]) -> None:
             position = journal.add(CallEvent(call_id, call, CallPurpose.JUDGE))

@@ -13,7 +13,7 @@ from llmctl.evaluators.keys import score_key
 from llmctl.evaluators.verdict import NO_MODELS, Subject, Verdict, judge_now
 from llmctl.outcome import Outcome
 from llmctl.project.models import EvaluatorSettings
-from llmctl.runs.history import Location
+from llmctl.runs.call_history import Location
 from llmctl.runs.line_reader import LineReader
 from llmctl.runs.planned_cases import CaseReader
 from llmctl.runs.records import ResultEvent, TargetName

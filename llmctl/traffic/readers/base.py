@@ -58,8 +58,8 @@ class Reader(Protocol):
     def read(self, documents: Iterable[Document]) -> Iterator[Entry | SetAside]:
         """A record for every logged call; whatever is none is set aside with its reason.
 
-        Nothing is raised for bad content. Formats whose calls are spread over several documents (events joined by span, batch
-        outputs joined with inputs) may keep what waits for its other half, with a bound, and say what never came.
+        Nothing is raised for bad content. Formats whose calls are spread over several documents (events joined by span,
+        batch outputs joined with inputs) may keep what waits for its other half, with a bound, and say what never came.
         """
         ...
 
