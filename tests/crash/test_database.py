@@ -182,7 +182,18 @@ def holds_everything(store: Path, command: str, pristine: Path, expected: list[o
     if command != "doctor":  # which has read all of it
         assert everything_in(store) == expected
     import_journals(store)
-    assert rows_of_index(store) == rows_of_index(pristine)
+    assert rows_after(command, store, llmctl) == rows_of_index(pristine)
+
+
+def rows_after(command: str, store: Path, llmctl: Invoke) -> dict[str, list[tuple[object, ...]]]:
+    """All of the index. A block that no look above has read may still be damaged: whoever reads all of it heals it."""
+    try:
+        return rows_of_index(store)
+    except duckdb.Error:
+        if command == "doctor":
+            raise
+        assert llmctl("doctor").code == 0
+        return rows_of_index(store)
 
 
 def newer_storage(path: Path) -> None:
