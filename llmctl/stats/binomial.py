@@ -30,8 +30,8 @@ def clopper_pearson(passed: int, total: int, confidence: float = 0.95) -> Interv
 def no_failure_bound(total: int, confidence: float = 0.95) -> float | None:
     """The highest failure rate that is plausible after `total` results without any failure: 9.5 % after 30.
 
-    One-sided and exact, 1 - (1 - confidence)^(1/n): Hanley and Lippman-Hand (1983), If nothing goes wrong, is everything
-    all right?, JAMA 249, 1743-1745; roughly 3/n at 95 %. None where there is no result.
+    One-sided and exact, 1 - (1 - confidence)^(1/n): Hanley and Lippman-Hand (1983), If nothing goes wrong, is
+    everything all right?, JAMA 249, 1743-1745; roughly 3/n at 95 %. None where there is no result.
 
     Raises:
         ValueError: a count below 0, or a confidence outside (0, 1).

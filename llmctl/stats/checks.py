@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Floats", "Groups", "Integers", "cluster_codes", "finite", "share"]
+__all__ = ["Floats", "Groups", "Integers", "cluster_codes", "finite", "share", "sums_of_clusters"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
@@ -55,3 +55,8 @@ def cluster_codes(groups: Groups | None, size: int) -> Integers:
         return np.unique(groups, return_inverse=True)[1].astype(np.int64)
     places: dict[Hashable, int] = {}
     return np.fromiter((places.setdefault(group, len(places)) for group in groups), dtype=np.int64, count=size)
+
+
+def sums_of_clusters(values: Floats, codes: Integers) -> Floats:
+    """The sum of the values of each cluster, in the order of its number."""
+    return np.bincount(codes, weights=values).astype(np.float64)

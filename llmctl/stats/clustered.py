@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from llmctl.stats.alternative import Alternative
-from llmctl.stats.checks import Groups, cluster_codes, finite
+from llmctl.stats.checks import Groups, cluster_codes, finite, sums_of_clusters
 from llmctl.stats.distributions import t_cdf, t_quantile
 from llmctl.stats.intervals import Interval
 
@@ -90,7 +89,7 @@ def estimate_mean(values: ArrayLike, groups: Groups | None = None) -> MeanEstima
     mean = float(array.mean())
     if float(array.min()) == float(array.max()):
         mean = float(array[0])  # the mean of equal values may differ from them in the last bit, and seem to vary
-    sums = np.bincount(cluster_codes(groups, array.size), weights=array - mean)
+    sums = sums_of_clusters(array - mean, cluster_codes(groups, array.size))
     clusters = int(sums.size)
     if clusters < 2:
         return MeanEstimate(mean, None, array.size, clusters)
@@ -98,9 +97,7 @@ def estimate_mean(values: ArrayLike, groups: Groups | None = None) -> MeanEstima
     return MeanEstimate(mean, error, array.size, clusters)
 
 
-def estimate_difference(
-    baseline: ArrayLike, candidate: ArrayLike, groups: Groups | None = None
-) -> MeanEstimate | None:
+def estimate_difference(baseline: ArrayLike, candidate: ArrayLike, groups: Groups | None = None) -> MeanEstimate | None:
     """The mean of candidate minus baseline, case by case: the paired t interval and test, clustered where groups are.
 
     Raises:

@@ -15,8 +15,8 @@ away. Over `cases` cases (all that could have flipped, in all cells, not those t
 `P(any false confirmation) <= cases * 4^-k`, which is at most alpha for the k of `draws_needed`. It needs no
 independence between cases.
 
-With N failures allowed the verdict is FAIL when more than N cases are confirmed. While at most N cases are really worse,
-that takes at least one false confirmation, so the same bound holds, for every N.
+With N failures allowed the verdict is FAIL when more than N cases are confirmed. While at most N cases are really
+worse, that takes at least one false confirmation, so the same bound holds, for every N.
 
 What it does not promise: a broken case that still passes now and then is called broken only with
 `detection_probability`; and a stored baseline that was chosen because it passed is no independent draw.
@@ -112,8 +112,8 @@ class NewFailures:
 class Confirmation:
     """The rule for one bank of cases: `Confirmation(draws_needed(300, 0.05), allowed=0)`.
 
-    The gate's loop: `standing(draws of every case)`; while not `decided`, make `ask(case)` more draws of every open case
-    and look again.
+    The gate's loop: `standing(draws of every case)`; while not `decided`, make `ask(case)` more draws of every open
+    case and look again.
     """
 
     draws: int

@@ -12,7 +12,7 @@ __all__ = ["ClusterSums", "Interval", "clustered_wilson", "wilson"]
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Bounds of a share, both in [0, 1]."""
+    """Bounds of an estimate: of a share both in [0, 1], of a difference of shares in [-1, 1]."""
 
     low: float
     high: float

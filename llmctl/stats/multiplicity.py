@@ -36,7 +36,7 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     order = _ascending(p_values)
     adjusted, reached = [0.0] * len(order), 1.0
     for place in range(len(order) - 1, -1, -1):
-        reached = min(reached, p_values[order[place]] * len(order) / (place + 1))
+        reached = min(reached, p_values[order[place]] * (len(order) / (place + 1)))
         adjusted[order[place]] = reached
     return adjusted
 

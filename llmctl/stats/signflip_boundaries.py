@@ -39,8 +39,8 @@ class SignFlipBoundary:
     be spent by then. With one answer a case this is McNemar's exact test, spent over looks. The false alarm is at most
     alpha by construction, for any number of looks and for any order of the cases that was fixed beforehand.
 
-    It is exact for the null hypothesis that nothing changes for any cluster. Where differences are unsymmetric with mean 0
-    it is approximate.
+    It is exact for the null hypothesis that nothing changes for any cluster. Where differences are unsymmetric with
+    mean 0 it is approximate.
     """
 
     def __init__(self, alpha: float, spend: SpendingFunction = DEFAULT_SPENDING) -> None:

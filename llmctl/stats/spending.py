@@ -24,7 +24,7 @@ def power_family(exponent: float = 1.5) -> SpendingFunction:
         raise ValueError(f"An exponent of spending is positive, not {exponent}.")
 
     def spend(fraction: float, alpha: float) -> float:
-        return alpha * _share(fraction) ** exponent
+        return alpha * math.pow(_share(fraction), exponent)
 
     return spend
 

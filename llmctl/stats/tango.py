@@ -7,7 +7,7 @@ import math
 from llmctl.stats.distributions import normal_cdf, two_sided_z
 from llmctl.stats.intervals import Interval
 
-__all__ = ["largest_drop", "noninferiority_p", "tango_interval", "tango_z"]
+__all__ = ["gain_rate", "largest_drop", "noninferiority_p", "tango_interval", "tango_z"]
 
 
 def tango_z(losses: float, gains: float, pairs: float, drop: float = 0.0) -> float:
@@ -31,9 +31,11 @@ def tango_z(losses: float, gains: float, pairs: float, drop: float = 0.0) -> flo
         raise ValueError(f"{losses} losses and {gains} gains in {pairs} pairs are no counts")
     if not -1 <= drop <= 1:
         raise ValueError(f"a drop lies between -1 and 1, not {drop}")
-    if drop < 0:  # the same statistic with the sides exchanged
-        return -_z(gains, losses, pairs, -drop)
-    return _z(losses, gains, pairs, drop)
+    excess = losses - gains - pairs * drop
+    variance = pairs * (2 * gain_rate(losses, gains, pairs, drop) + drop * (1 - drop))
+    if variance <= 0:  # a drop of 0 without discordant pairs, or of everything
+        return 0.0 if excess == 0 else math.copysign(math.inf, excess)
+    return excess / math.sqrt(variance)
 
 
 def tango_interval(losses: float, gains: float, pairs: float, confidence: float = 0.95) -> Interval | None:
@@ -79,16 +81,7 @@ def noninferiority_p(losses: float, gains: float, pairs: float, margin: float) -
     return normal_cdf(tango_z(losses, gains, pairs, margin))
 
 
-def _z(losses: float, gains: float, pairs: float, drop: float) -> float:
-    """For a drop of 0 or more."""
-    excess = losses - gains - pairs * drop
-    variance = pairs * (2 * _gain_rate(losses, gains, pairs, drop) + drop * (1 - drop))
-    if variance <= 0:  # a drop of 0 without discordant pairs, or of everything
-        return 0.0 if excess == 0 else math.copysign(math.inf, excess)
-    return excess / math.sqrt(variance)
-
-
-def _gain_rate(losses: float, gains: float, pairs: float, drop: float) -> float:
+def gain_rate(losses: float, gains: float, pairs: float, drop: float) -> float:
     """The most likely probability of a gain, given the drop: the larger root of A q^2 + B q + C."""
     a = 2 * pairs
     b = -losses - gains + (2 * pairs - losses + gains) * drop
