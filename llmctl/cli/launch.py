@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from llmctl.cli.session import Session
     from llmctl.report.model import RunReport
     from llmctl.report.tally import Tally
+    from llmctl.runs.forecast import Forecast
     from llmctl.runs.head import RunOptions
     from llmctl.runs.judged_calls import JudgedCalls
     from llmctl.runs.plan import Plan
     from llmctl.runs.records import ResultEvent
     from llmctl.runs.reuse import KnownAnswers, Rules
     from llmctl.runs.run import Run, RunOutcome
+    from llmctl.runs.stages import Stages
 
-__all__ = ["Ending", "exit_code", "launch", "take_in"]
+__all__ = ["Ending", "Ran", "exit_code", "launch", "plan_forecast", "run_plan", "take_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +49,60 @@ class Ending:
             check_output(path)
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A plan that was run, and what came of it."""
+
+    run: Run
+    report: RunReport
+    outcome: RunOutcome
+
+
 def launch(session: Session, plan: Plan, options: RunOptions, ending: Ending) -> None:
     """Run a plan and end the command; a dry run only says what would be sent."""
     from llmctl.cli.screen import stderr
-    from llmctl.report.problems import render_problems
-    from llmctl.runs.run import Run
-    from llmctl.runs.targets import require_prices
 
     with plan:
-        render_problems(stderr(), plan.warnings)
-        if options.max_cost_usd is not None:
-            require_prices(plan.targets, plan.units, plan.judges.values())
-        known = _known(session, plan, options)
         if ending.dry_run:
-            _show_estimate(session, plan, known, options, as_json=ending.as_json)
+            _show_estimate(plan_forecast(session, plan, options), as_json=ending.as_json)
             return
-        run = Run(plan, options, session.environ, known, _judged(session, plan, options))
-        tally = _tally(run)
-        outcome = _execute(run, tally)
-        report = _show(run, tally, outcome, ending)
-        for warning in outcome.warnings:
+        ran = run_plan(session, plan, options)
+        _show(ran, ending)
+        for warning in ran.outcome.warnings:
             stderr().print(warning, style="yellow", soft_wrap=True)
     take_in(session)
-    raise typer.Exit(exit_code(report, outcome.code, session.config.gate.max_missing, strict=ending.strict))
+    raise typer.Exit(exit_code(ran.report, ran.outcome.code, session.config.gate.max_missing, strict=ending.strict))
+
+
+def run_plan(session: Session, plan: Plan, options: RunOptions, stages: Stages | None = None) -> Ran:
+    """Run a plan under the live progress. Its journal holds everything when this returns; `take_in` imports it.
+
+    `stages`: which units are run, one stage after the other; None: all of them at once.
+
+    Raises:
+        UsageError: a budget is set, and a model has no price.
+        StoreError: what is stored cannot be looked up, or the journal cannot be written.
+        ModelError: a model on this machine cannot be started.
+    """
+    from llmctl.runs.run import Run
+
+    known = _prepared(session, plan, options)
+    run = Run(plan, options, session.environ, known, _judged(session, plan, options), stages)
+    tally = _tally(run)
+    outcome = _execute(run, tally)
+    return Ran(run, _report(run, tally, outcome), outcome)
+
+
+def _prepared(session: Session, plan: Plan, options: RunOptions) -> KnownAnswers:
+    """Say what is wrong with the plan, and look up what is stored."""
+    from llmctl.cli.screen import stderr
+    from llmctl.report.problems import render_problems
+    from llmctl.runs.targets import require_prices
+
+    render_problems(stderr(), plan.warnings)
+    if options.max_cost_usd is not None:
+        require_prices(plan.targets, plan.units, plan.judges.values())
+    return _known(session, plan, options)
 
 
 def _known(session: Session, plan: Plan, options: RunOptions) -> KnownAnswers:
@@ -109,15 +142,25 @@ def _rules(plan: Plan, options: RunOptions) -> Rules:
     return Rules(options.cache_max_age, time.time(), others=options.cache, own=own)
 
 
-def _show_estimate(session: Session, plan: Plan, known: KnownAnswers, options: RunOptions, *, as_json: bool) -> None:
-    from llmctl.cli.screen import print_json, stdout
-    from llmctl.report.dry_run import dry_run_json, render_dry_run
+def plan_forecast(session: Session, plan: Plan, options: RunOptions) -> Forecast:
+    """What running a plan would send. Says what is wrong with the plan.
+
+    Raises:
+        UsageError: a budget is set, and a model has no price.
+        StoreError: what is stored cannot be looked up.
+    """
     from llmctl.runs.forecast import forecast
     from llmctl.runs.history import History
 
-    expected = forecast(
-        plan, known, History(session.config.store), options.max_cost_usd, _judged(session, plan, options)
-    )
+    known = _prepared(session, plan, options)
+    history = History(session.config.store)
+    return forecast(plan, known, history, options.max_cost_usd, _judged(session, plan, options))
+
+
+def _show_estimate(expected: Forecast, *, as_json: bool) -> None:
+    from llmctl.cli.screen import print_json, stdout
+    from llmctl.report.dry_run import dry_run_json, render_dry_run
+
     if as_json:
         print_json(dry_run_json(expected))
     else:
@@ -158,27 +201,29 @@ def _execute(run: Run, tally: Tally) -> RunOutcome:
         return run.execute(on_result)
 
 
-def _show(run: Run, tally: Tally, outcome: RunOutcome, ending: Ending) -> RunReport:
-    """The report: on stdout as tables or as one document, and in every file asked for."""
-    from llmctl.cli.screen import stdout
+def _report(run: Run, tally: Tally, outcome: RunOutcome) -> RunReport:
     from llmctl.report.judges import asked_in_run
     from llmctl.report.model import RunHead
-    from llmctl.report.terminal import render_report
 
     report = tally.report(RunHead.of(replace(run.plan.head, planned=run.plan.event.planned), outcome.end))
-    judging = asked_in_run(run.plan.config, run.plan.judge_events, outcome.judges)
-    report = replace(report, judging=judging)
+    return replace(report, judging=asked_in_run(run.plan.config, run.plan.judge_events, outcome.judges))
+
+
+def _show(ran: Ran, ending: Ending) -> None:
+    """The report: on stdout as tables or as one document, and in every file asked for."""
+    from llmctl.cli.screen import stdout
+    from llmctl.report.terminal import render_report
+
     for path in ending.outputs:
         from llmctl.report.files import write_report
 
-        write_report(path, report, run.results())
+        write_report(path, ran.report, ran.run.results())
     if ending.as_json:
         from llmctl.report.documents import report_text
 
-        sys.stdout.writelines(report_text(report, run.results()))
+        sys.stdout.writelines(report_text(ran.report, ran.run.results()))
     else:
-        render_report(stdout(), report)
-    return report
+        render_report(stdout(), ran.report)
 
 
 def take_in(session: Session) -> None:

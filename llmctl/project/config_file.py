@@ -165,7 +165,9 @@ def _config(shape: ConfigShape, document: Document, path: Path, environ: Mapping
         eval=EvalSettings(**shape.eval.model_dump()),
         semantic=SemanticSettings(**shape.semantic.model_dump()),
         judge=JudgeSettings(shape.judge.model, document.place(("judge", "model"))),
-        gate=GateSettings(gate.baseline, gate.inconclusive, gate.alpha, gate.max_missing, gate_rules(gate)),
+        gate=GateSettings(
+            gate.baseline, gate.inconclusive, gate.alpha, gate.max_missing, gate_rules(gate, document, ("gate",))
+        ),
         allow_code=shape.project.allow_code,
     )
 

@@ -8,6 +8,7 @@ from pydantic import Discriminator, Field, Tag
 
 from llmctl.project.models import GateRules, RateRule
 from llmctl.project.shapes import Fraction, Maybe, Number, Shape, Whole
+from llmctl.project.syntax.document import Document
 
 __all__ = ["GateShape", "RulesShape", "gate_rules"]
 
@@ -50,11 +51,12 @@ class GateShape(RulesShape):
     tags: dict[str, RulesShape] = Field(default_factory=dict)
 
 
-def gate_rules(shape: RulesShape) -> GateRules | None:
-    """The rules, or None where there is not one."""
+def gate_rules(shape: RulesShape, document: Document, path: tuple[str, ...]) -> GateRules | None:
+    """The rules that stand at `path` of a document, or None where there is not one."""
     tags = {}
     if isinstance(shape, GateShape):
-        tags = {tag: rules for tag, inner in shape.tags.items() if (rules := gate_rules(inner)) is not None}
+        inner = {tag: gate_rules(rules, document, (*path, "tags", tag)) for tag, rules in shape.tags.items()}
+        tags = {tag: rules for tag, rules in inner.items() if rules is not None}
     rate = shape.min_pass_rate
     rules = GateRules(
         min_pass_rate=RateRule(rate.rate, rate.confidence) if isinstance(rate, RateShape) else _observed(rate),
@@ -64,6 +66,11 @@ def gate_rules(shape: RulesShape) -> GateRules | None:
         max_latency_p95_ms=shape.max_latency_p95_ms,
         max_cost_per_1000_usd=shape.max_cost_per_1000_usd,
         tags=tags,
+        places={
+            key: document.place((*path, key), key=True)
+            for key in RulesShape.model_fields
+            if getattr(shape, key) is not None
+        },
     )
     return None if rules == GateRules() else rules
 

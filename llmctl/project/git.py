@@ -16,7 +16,7 @@ from llmctl.errors import Place, Problem, ProjectError, UsageError
 from llmctl.project.git_objects import GitObjects, TreeEntry, TreeEntryKind, run_git
 from llmctl.project.sources import MAX_FILE_BYTES
 
-__all__ = ["GitState", "GitTree", "git_state", "merge_base", "resolve_commit", "revision_names"]
+__all__ = ["GitState", "GitTree", "git_state", "is_shallow", "merge_base", "resolve_commit", "revision_names"]
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _MAX_DEPTH = 64
@@ -87,7 +87,7 @@ def merge_base(root: Path, rev: str) -> str:
     found = run_git(root, "merge-base", commit, resolve_commit(root, "HEAD"))
     if found.returncode == 0:
         return found.stdout.decode().split()[0]
-    if _is_shallow(root):
+    if is_shallow(root):
         raise UsageError(
             f"This clone is too shallow to tell where this branch left {rev}.",
             hint="Fetch the whole history: `fetch-depth: 0` for actions/checkout in GitHub Actions, "
@@ -237,13 +237,17 @@ def _way_out(root: Path, rev: str) -> str:
     near = ends or difflib.get_close_matches(rev, names, n=1)
     if near:
         return f'Did you mean "{near[0]}"?'
-    if _is_shallow(root):
+    if is_shallow(root):
         return "This clone is shallow: fetch the whole history (in GitHub Actions `fetch-depth: 0`)."
     return "`git branch --all` and `git tag` list what there is."
 
 
-def _is_shallow(root: Path) -> bool:
-    return run_git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
+def is_shallow(root: Path) -> bool:
+    """Whether the clone lacks older commits; False outside a repository, and without git."""
+    try:
+        return run_git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
+    except OSError:
+        return False
 
 
 def _text(name: bytes) -> str:

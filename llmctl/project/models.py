@@ -212,6 +212,8 @@ class GateRules:
     max_latency_p95_ms: float | None = None
     max_cost_per_1000_usd: float | None = None
     tags: Mapping[str, GateRules] = field(default_factory=dict)
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
+    """Where each rule stands, by its key."""
 
 
 @dataclass(frozen=True, slots=True)

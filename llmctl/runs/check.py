@@ -17,6 +17,7 @@ from llmctl.project.stand_in import stand_in_config
 from llmctl.providers.app import app_problems
 from llmctl.providers.environment import ignored_variables
 from llmctl.providers.local.grammar import unenforced_keywords
+from llmctl.runs.case_counts import CaseCounter
 from llmctl.runs.case_watch import CaseWatch
 from llmctl.runs.judges import JudgeModel
 from llmctl.runs.plan import PlanBuilder
@@ -44,6 +45,8 @@ class Checked:
     """The models that evaluators ask, by the name they give."""
     judge_events: tuple[JudgeEvent, ...] = ()
     """Each judge of the evaluators."""
+    counters: Mapping[str, CaseCounter] = field(default_factory=dict)
+    """The sound banks with their cases counted, for the rules of their gates."""
 
     @property
     def errors(self) -> list[Problem]:
@@ -73,14 +76,17 @@ def _check(config: Config, environ: Mapping[str, str], problems: Sequence[Proble
         builder.problems += app_problems(prompt, config) if prompt.target else []
     cases: dict[str, int] = {}
     samples: list[EvaluatorSamples] = []
+    counters: dict[str, CaseCounter] = {}
     for bank in loaded.banks.values():
         run = _bank_run(bank, loaded, config)
-        watch = CaseWatch(bank, [version.prompt for version in run.prompts], config.evaluator_settings)
+        counter = CaseCounter(bank)
+        watch = CaseWatch(counter.bank, [version.prompt for version in run.prompts], config.evaluator_settings)
         builder.add(replace(run, bank=watch.bank))
         builder.problems += watch.problems
         samples += watch.samples
         if watch.sound:
             cases[bank.name] = watch.count
+            counters[bank.name] = counter
         if not bank.prompts:
             builder.problems.append(names_no_prompt(bank))
     builder.problems += builder.warnings
@@ -101,6 +107,7 @@ def _check(config: Config, environ: Mapping[str, str], problems: Sequence[Proble
         tuple(samples),
         judges.found,
         tuple(judges.events.values()),
+        counters,
     )
 
 

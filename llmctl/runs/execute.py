@@ -69,7 +69,7 @@ class Executor:
             await self._stage(None)
             await self.recorder.drain()
             return
-        while not self.stop.requested and (stage := self.stages.next_stage()) is not None:
+        while not self.stop.requested and (stage := self.stages.next_stage(self.known)) is not None:
             await self._stage(stage)
             await self.recorder.settle()
 

@@ -53,6 +53,8 @@ class RunOptions:
     max_cost_usd: float | None = None
     max_failures: int | None = None
     """Stop after this many cases that failed or have no evidence."""
+    seed: int | None = None
+    """Of the random order in which a gate sends the cases; None: the plan's order."""
 
     def as_data(self) -> dict[str, object]:
         """For the journal; command and label stand beside it there."""

@@ -247,6 +247,13 @@ class History:
         )
         return [UnitName(*row) for row in found]
 
+    def units(self, run_id: str) -> list[UnitName]:
+        """What the run has a result of, in the order of the journal."""
+        found = self._reader.rows(
+            f"SELECT {columns(UnitName)} FROM current_results WHERE run_id = ? ORDER BY position", [run_id]
+        )
+        return [UnitName(*row) for row in found]
+
     def plan(self, run_id: str) -> PlanEvent | None:
         """What the run was to make; None where its journal does not say."""
         found = self._reader.of_run("plan_rows", columns(PlanEvent), run_id)

@@ -180,7 +180,11 @@ class Recorder:
         """
         await self.drain()
         told: asyncio.Future[None] = self._loop.create_future()
-        self._journal.later(lambda: self._loop.call_soon_threadsafe(_resolve, told))
+
+        def reached() -> None:
+            self._loop.call_soon_threadsafe(_resolve, told)
+
+        self._journal.later(reached)
         self._journal.hurry()
         await told
         if self.failure is not None:

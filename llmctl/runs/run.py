@@ -104,7 +104,8 @@ class Run:
                 journal.append(self.plan.head)
             try:
                 await self._work(journal, self._counted(on_result, stop), stop)
-                status, error = self._status(stop), stop.reason or self._ended_early
+                status = self._status(stop)
+                error = self._ended_early if not stop.requested else stop.reason
             finally:
                 end = EndEvent(status, time.time(), self.plan.done + self._done, error)
                 await journal.write(end)
@@ -120,6 +121,8 @@ class Run:
             if self._failed == most and not result.passed:
                 sentence = f"{most} {'case' if most == 1 else 'cases'} failed or gave no evidence (-x {most})"
                 loop.call_soon_threadsafe(stop.request, sentence)
+            if self.stages is not None:
+                self.stages.take(result)
             on_result(result)
 
         return counted

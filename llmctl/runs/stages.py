@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Protocol
+
+from llmctl.runs.records import ResultEvent
 
 __all__ = ["Stages"]
 
 
 class Stages(Protocol):
-    """Says what a run does next. Asked in the event loop, when every result of the last stage has been told."""
+    """Says what a run does next."""
 
-    def next_stage(self) -> Sequence[int] | None:
+    def take(self, result: ResultEvent) -> None:
+        """A result is in the journal. Called in the journal's thread, never while `next_stage` is."""
+
+    def next_stage(self, known: Container[int]) -> Sequence[int] | None:
         """The numbers of the units to be worked on next, ascending; None: nothing more is wanted.
 
-        A stage with fewer units than the run's concurrency leaves slots idle.
+        Asked in the event loop when every result of the last stage has been taken. A stage with fewer units than the
+        run's concurrency leaves slots idle.
+
+        Args:
+            known: the units whose answers are stored, so that they cost nothing.
         """
 
     @property

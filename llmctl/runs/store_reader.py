@@ -5,8 +5,9 @@ A reader never keeps a writer waiting: long answers are read in chunks, in the o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from llmctl.errors import StoreError
 from llmctl.runs.importer import ImportSummary, import_journals, rebuild
@@ -16,6 +17,7 @@ from llmctl.store.layout import Layout
 
 __all__ = ["WAIT_S", "StoreReader"]
 
+T = TypeVar("T")
 WAIT_S = 10.0
 """How long to try while another process holds the store."""
 _CHUNK = 2000
@@ -40,21 +42,36 @@ class StoreReader:
         return self._imported
 
     def rows(self, query: str, parameters: object) -> list[Row]:
-        """One look at the database. A damaged file is set aside and built again, once.
+        """What a query finds.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+
+        def found(layout: Layout) -> list[Row]:
+            if not layout.database.exists():
+                return []
+            with open_database(layout, read_only=True, wait_s=self.wait_s) as con:
+                return con.execute(query, parameters).fetchall()
+
+        return self.look(found)
+
+    def look(self, reading: Callable[[Layout], T]) -> T:
+        """One look at the database, which may not be there. A damaged file is set aside and built again, once.
+
+        `reading` opens it, and is called a second time then.
 
         Raises:
             StoreError: the store cannot be read.
         """
         imported = self._imported or self.refresh()
-        if not self.layout.database.exists():
-            if imported.later is not None:
-                raise StoreError(imported.later, hint="Try again in a moment.")
-            return []
+        if imported.later is not None and not self.layout.database.exists():
+            raise StoreError(imported.later, hint="Try again in a moment.")
         try:
-            return self._look(query, parameters)
+            return reading(self.layout)
         except CorruptError:
             self._imported = rebuild(self.layout.root, wait_s=self.wait_s)
-            return self._look(query, parameters)
+            return reading(self.layout)
 
     def of_run(self, table: str, names: str, run_id: str) -> list[Row]:
         """The columns `names` of all rows of a run, in the order of the journal."""
@@ -84,7 +101,3 @@ class StoreReader:
     def journals(self) -> list[str]:
         """The runs whose journals are still there."""
         return [path.stem.encode("utf-8", "backslashreplace").decode() for path in self.layout.runs.glob("*.jsonl")]
-
-    def _look(self, query: str, parameters: object) -> list[Row]:
-        with open_database(self.layout, read_only=True, wait_s=self.wait_s) as con:
-            return con.execute(query, parameters).fetchall()

@@ -64,12 +64,11 @@ class Chosen:
             bank = loader.read_bank(
                 reader.config, WorkingTree(reader.config.root), name, registry.names(), reader.problems
             )
-            if bank is None:
-                continue
-            versions = list(self._versions(bank, reader))
-            found = found or bool(versions)
-            if versions:
-                yield BankRun(bank, tuple(version for version in map(reader.prompt, versions) if version))
+            wanted = self._wanted(bank, reader) if bank else ()
+            if bank and wanted:
+                found = True
+                versions = [reader.prompt(version) for version in self._versions(bank, wanted, reader)]
+                yield BankRun(bank, tuple(version for version in versions if version))
         if not found and not reader.problems:
             raise UsageError(self._nothing(), hint="`llmctl validate` lists the banks and what they run.")
 
@@ -80,11 +79,21 @@ class Chosen:
         names = loader.bank_names(config, WorkingTree(config.root))
         return [name for name in names if self.scope is None or name in self.scope.banks]
 
-    def _versions(self, bank: Bank, reader: ProjectReader) -> Iterable[PromptReference]:
+    def _wanted(self, bank: Bank, reader: ProjectReader) -> Sequence[str]:
+        """The names of a bank's prompts that are to be compared; none where it has nothing to do with them."""
+        asked = {one.prompt: None for one in self.references if one.prompt}
+        chosen = tuple(asked) or self._prompts or (self.scope.prompts_of(bank.name) if self.scope else ())
+        if chosen:
+            return chosen if self._takes(bank, chosen) else ()
+        if not bank.prompts:
+            reader.problems.append(names_no_prompt(bank))
+        return bank.prompts
+
+    def _versions(self, bank: Bank, wanted: Sequence[str], reader: ProjectReader) -> Iterable[PromptReference]:
         """The prompts of every side that are there at its revision, each once."""
         versions: dict[PromptReference, None] = {}
         for reference, labels in zip(self.references, self.labels, strict=True):
-            for name in self._names(reference, bank, reader):
+            for name in (reference.prompt,) if reference.prompt else wanted:
                 version = PromptReference(name, reference.rev)
                 # A prompt that the bank names and that is not here is a mistake in the bank, said where it is read.
                 if reader.has(version) or (reference.rev is None and name in bank.prompts):
@@ -92,24 +101,10 @@ class Chosen:
                     labels[f"{name}@{reference.rev}" if reference.rev else name] = None
         return versions
 
-    def _names(self, reference: SideReference, bank: Bank, reader: ProjectReader) -> Sequence[str]:
-        """The prompts of a side on a bank."""
-        asked = {one.prompt: None for one in self.references if one.prompt}
-        wanted = tuple(asked) or self._prompts or (self.scope.prompts_of(bank.name) if self.scope else ())
-        if not wanted:
-            if not bank.prompts and bank.place not in {problem.place for problem in reader.problems}:
-                reader.problems.append(names_no_prompt(bank))
-            return bank.prompts
-        if not self._takes(bank, wanted):
-            return ()
-        return (reference.prompt,) if reference.prompt else wanted
-
     def _takes(self, bank: Bank, wanted: Sequence[str]) -> bool:
         """Whether a bank has to do with one of the prompts: it was named, was run with them, or names one."""
         return (
-            bool(self.context.selection.banks)
-            or self.scope is not None
-            or any(name in bank.prompts for name in wanted)
+            bool(self.context.selection.banks) or self.scope is not None or any(name in bank.prompts for name in wanted)
         )
 
     def _only(self, repeat: int) -> frozenset[UnitName]:

@@ -183,5 +183,5 @@ def _unknown(text: str, context: SideContext) -> UsageError:
         except UsageError as error:
             return error
     known = [*prompts, *context.history.names(), *revision_names(config.root)]
-    near = nearest_hint(text, known) or "`llmctl runs`, `git branch --all` and the folder of prompts list what there is."
-    return UsageError(f'There is no prompt, run, label or git revision "{text}".', hint=near)
+    hint = nearest_hint(text, known) or "`llmctl runs` lists runs, `git branch --all` and `git tag` list revisions."
+    return UsageError(f'There is no prompt, run, label or git revision "{text}".', hint=hint)

@@ -48,23 +48,23 @@ def _unfinished(run: RunSummary) -> Iterable[str]:
     if run.status is RunState.RUNNING:
         yield f"The run {run.run_id} is still going on: {done}."
     elif run.done < run.planned:
-        yield f"The run {run.run_id} did not come to its end: {done}. `llmctl eval --resume {run.run_id}` goes on with it."
+        way_out = f"`llmctl eval --resume {run.run_id}` goes on with it."
+        yield f"The run {run.run_id} did not come to its end: {done}. {way_out}"
 
 
 def _labels(prompts: Sequence[PromptEvent], run_id: str) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-    """The labels that count, None for all, and what is said of those that do not: a cell has one version of a prompt."""
+    """The labels that count, None for all, and what is said of the others: a cell has one version of a prompt."""
     chosen: dict[str, PromptEvent] = {}
     for prompt in prompts:
         if prompt.name not in chosen or prompt.rev is None:
             chosen[prompt.name] = prompt
     labels = tuple(prompt.label for prompt in chosen.values())
-    left = [prompt.label for prompt in prompts if prompt.label not in labels]
+    left = dict.fromkeys(prompt.label for prompt in prompts if prompt.label not in labels)
     if not left:
         return None, ()
-    return labels, (
-        f"The run {run_id} holds several versions of a prompt; of those, {', '.join(dict.fromkeys(left))} "
-        f"{'is' if len(set(left)) == 1 else 'are'} left out here.",
-    )
+    are = "is" if len(left) == 1 else "are"
+    note = f"The run {run_id} holds several versions of a prompt; of those, {', '.join(left)} {are} left out here."
+    return labels, (note,)
 
 
 @dataclass(frozen=True, slots=True)

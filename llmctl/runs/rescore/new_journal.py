@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from llmctl.errors import StoreError
-from llmctl.runs.append_file import TornWriteError
+from llmctl.runs.append_file import AppendFile, TornWriteError
 from llmctl.runs.codec import body_of, sealed
-from llmctl.runs.plan_file import PlanFile
 from llmctl.runs.records import Event
 
 __all__ = ["NewJournal"]
@@ -15,10 +16,21 @@ __all__ = ["NewJournal"]
 _BLOCK_BYTES = 256 * 1024
 
 
+class Unpublished(Protocol):
+    """A plan, or the file of one."""
+
+    @property
+    def journal(self) -> Path:
+        """Where it is to be recorded."""
+
+    def publish(self) -> AppendFile:
+        """The journal, open to be continued."""
+
+
 class NewJournal:
     """Goes on behind the plan, under the journal's own name. A context manager: at its end all is on the disk."""
 
-    def __init__(self, plan: PlanFile) -> None:
+    def __init__(self, plan: Unpublished) -> None:
         """Publish the plan.
 
         Raises:
