@@ -1,12 +1,13 @@
 # `make eval`: from a fresh clone to a scored, stored run.   `make test`: the whole check.
 # `make bench`: speed and memory beside bare loops (see docs/performance.md).   `make bench-quick`: one minute of it.
+# `make simulate`: how often the gate is wrong (see docs/statistics.md).
 # `make crash`: every crash test 200 times, about 20 minutes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: eval test crash bench bench-quick lint types contracts docs clean
+.PHONY: eval test crash bench bench-quick simulate lint types contracts docs clean
 
 eval: $(VENV)/.installed
 	$(BIN)/llmctl models pull
@@ -30,6 +31,9 @@ bench: $(VENV)/.installed-dev
 
 bench-quick: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks --quick $(BENCH)
+
+simulate: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.simulate $(SIMULATE)
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/generate.py

@@ -11,7 +11,26 @@ from typing import Annotated, NoReturn
 import typer
 
 from llmctl import __version__
-from llmctl.cli import bank, doctor, evaluate, imports, init, judge, models, rescore, runs, schema, try_prompt, validate
+from llmctl.cli import (
+    bank,
+    baseline,
+    diff,
+    doctor,
+    evaluate,
+    export,
+    gate,
+    imports,
+    init,
+    judge,
+    models,
+    power,
+    rescore,
+    runs,
+    schema,
+    sql,
+    try_prompt,
+    validate,
+)
 from llmctl.cli.arguments import with_last_run
 from llmctl.cli.ending import end
 from llmctl.cli.private_output import private_output
@@ -33,14 +52,20 @@ app.command("init", short_help="Write a project that works at once.")(init.init)
 app.command("validate", short_help="Check every file without a call.")(validate.validate)
 app.command("eval", short_help="Run cases and score them.")(evaluate.evaluate)
 app.command("try", short_help="Make one call, streamed.")(try_prompt.try_prompt)
+app.command("gate", short_help="Judge a change: the verdict for CI.")(gate.gate)
 app.command("rescore", short_help="Score a run's answers again.")(rescore.rescore)
+app.command("diff", short_help="Compare two sides, case by case.")(diff.diff)
+app.command("power", short_help="Say how many cases are needed.")(power.power)
 app.command("runs", short_help="List the runs.")(runs.runs)
 app.command("show", short_help="Show a run, or one result of it.")(runs.show)
+app.command("sql", short_help="Query the store.")(sql.sql)
+app.command("export", short_help="Write what the store holds as data.")(export.export)
 app.command("doctor", short_help="Check the store and repair it.")(doctor.doctor)
 app.command("schema", short_help="Print the JSON Schema of a file.")(schema.schema)
 app.add_typer(judge.app, name="judge")
 app.add_typer(models.app, name="models")
 app.add_typer(bank.app, name="bank")
+app.add_typer(baseline.app, name="baseline")
 app.add_typer(imports.app, name="import")
 
 

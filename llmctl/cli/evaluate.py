@@ -88,7 +88,9 @@ def evaluate(
     label: Annotated[str | None, typer.Option("--label", metavar="NAME", help="Name the run.")] = None,
     output: Annotated[
         list[Path] | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write .json, .jsonl, .csv, .md, .junit.xml. Repeatable."),
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="Write .json, .jsonl, .csv, .md, .html, .junit.xml. Repeatable."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of the report.")] = False,
 ) -> None:

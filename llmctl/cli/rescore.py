@@ -41,7 +41,9 @@ def rescore(
     strict: Annotated[bool, typer.Option("--strict", help="End with 1 if a case failed.")] = False,
     output: Annotated[
         list[Path] | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write .json, .jsonl, .csv, .md, .junit.xml. Repeatable."),
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="Write .json, .jsonl, .csv, .md, .html, .junit.xml. Repeatable."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of the report.")] = False,
 ) -> None:

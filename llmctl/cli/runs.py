@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +12,7 @@ import typer
 from llmctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from llmctl.cli.session import Session
     from llmctl.project.models import Config
@@ -49,21 +50,42 @@ def show(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Id (6 characters or more), @last, @last~1, or a label.")],
     case: Annotated[str | None, typer.Argument(metavar="CASE", help="CASE or BANK/CASE: its results.")] = None,
     payloads: Annotated[bool, typer.Option("--payloads", help="With a case: the exact requests and answers.")] = False,
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Of a run: write .json, .jsonl, .csv, .md, .html, .junit.xml. Repeatable.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a run, or the results of one case with explanation, payload and attempts."""
     from llmctl.runs.history import History
 
     session: Session = ctx.obj
+    outputs = tuple(output or ())
+    _check(outputs, case)
     history = History(session.config.store)
     run_id = history.find(run)
     if case is None:
-        _show_run(session.config, history, run_id, as_json=as_json)
+        _show_run(session.config, history, run_id, outputs, as_json=as_json)
     else:
         _show_case(history, run_id, case, payloads=payloads, as_json=as_json)
 
 
-def _show_run(config: Config, history: History, run_id: str, *, as_json: bool) -> None:
+def _check(outputs: Sequence[Path], case: str | None) -> None:
+    """Say at once that a file cannot be written."""
+    if outputs and case is not None:
+        raise UsageError("-o writes a whole run, not one case.", hint="Leave out CASE, or leave out -o.")
+    for path in outputs:
+        from llmctl.report.files import check_output
+
+        check_output(path)
+
+
+def _show_run(config: Config, history: History, run_id: str, outputs: Sequence[Path], *, as_json: bool) -> None:
     from llmctl.cli.screen import stdout
     from llmctl.report.documents import report_text
     from llmctl.report.judges import spent
@@ -76,6 +98,10 @@ def _show_run(config: Config, history: History, run_id: str, *, as_json: bool) -
     report = tally.report(RunHead.of_summary(history.run(run_id)))
     judging = spent(config, history.judges(run_id), history.calls.judge_spending(run_id))
     report = replace(report, judging=judging)
+    for path in outputs:
+        from llmctl.report.files import write_report
+
+        write_report(path, report, history.results(run_id))
     if as_json:
         sys.stdout.writelines(report_text(report, history.results(run_id), command="show"))
     else:

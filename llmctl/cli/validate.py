@@ -51,7 +51,7 @@ def validate(
     session: Session = ctx.obj
     if not models and (offline or no_cache or max_cost is not None):
         raise UsageError("--max-cost, --no-cache and --offline are about models.", hint="Add --models.")
-    checked = check_project(session.config_path, session.environ)
+    checked = _with_gates(check_project(session.config_path, session.environ))
     tried = _try(session, checked, max_cost, cache=not no_cache, offline=offline) if models else None
     problems = in_order([*checked.problems, *(tried.problems if tried else ())])
     if as_json:
@@ -60,6 +60,20 @@ def validate(
         render_problems(stderr(), problems, limit=None)
         stdout().print(_summary(checked, problems, tried), soft_wrap=True, highlight=False, markup=False)
     raise typer.Exit(_exit_code(problems, tried, strict=strict))
+
+
+def _with_gates(checked: Checked) -> Checked:
+    """With warnings of rules that can never pass, where the files are sound."""
+    from dataclasses import replace
+
+    if _errors(checked.problems) or not any(
+        counter.bank.gate or checked.config.gate.rules for counter in checked.counters.values()
+    ):
+        return checked
+    from llmctl.compare.gate.feasible import gate_problems
+
+    found = gate_problems(checked.config, checked.counters, checked.judge_events)
+    return replace(checked, problems=(*checked.problems, *found))
 
 
 def _try(

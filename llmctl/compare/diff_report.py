@@ -19,6 +19,7 @@ __all__ = [
     "Rate",
     "RatioDiff",
     "Sensitivity",
+    "SetApart",
     "TagDiff",
 ]
 
@@ -82,7 +83,7 @@ class Sensitivity:
 
 @dataclass(frozen=True, slots=True)
 class FlippedCase:
-    """A case that passes on one side and fails on the other."""
+    """A case, on both sides; listed where one of them passes more often than the other."""
 
     name: CaseName
     cell: Cell
@@ -128,6 +129,15 @@ class TagDiff:
 
 
 @dataclass(frozen=True, slots=True)
+class SetApart:
+    """A case that stands on both sides and cannot be compared."""
+
+    case_id: str
+    reason: str
+    """One sentence."""
+
+
+@dataclass(frozen=True, slots=True)
 class CellDiff:
     """One cell, paired by case."""
 
@@ -159,9 +169,33 @@ class CellDiff:
     """Cases without a partner on the other side: removed."""
     only_b: int = 0
     no_evidence: int = 0
-    """Pairs of which one side has no evidence."""
+    """Pairs of which one side has no evidence, or both."""
     apart: int = 0
-    """Pairs whose expected answer or evaluators changed and that could not be scored again alike."""
+    """Pairs whose expected answer or evaluators changed and that could not be scored again alike, or that ask something
+    else."""
+    label_a: str = ""
+    """The prompt's label on side A: `triage@main`."""
+    label_b: str = ""
+    model_a: str = ""
+    """The model's name on side A; another one than B's where the change is one of the model."""
+    model_b: str = ""
+    repeats_a: int = 1
+    """The most answers that a case has on side A."""
+    repeats_b: int = 1
+    one_sided: int = 0
+    """Pairs among those without evidence that have it on one side."""
+    flaky_regressions: int = 0
+    """Regressions of cases that have passed and failed on equal calls."""
+    flaky_fixes: int = 0
+    rescored: int = 0
+    """Pairs whose older answer was scored again, with the evaluators and the expected answer of the newer side."""
+    cases_only_a: tuple[str, ...] = ()
+    """Ids of the first of them."""
+    cases_only_b: tuple[str, ...] = ()
+    cases_apart: tuple[SetApart, ...] = ()
+    """The first of them."""
+    tags_left_out: int = 0
+    """Tags that are not in `tags`: on fewer cases than those that are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,16 +219,16 @@ class DiffReport:
     changes: tuple[Change, ...]
     only_in_a: tuple[Cell, ...] = ()
     only_in_b: tuple[Cell, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a reader should know of the comparison, each one sentence."""
 
     @property
     def empty(self) -> bool:
-        """Nothing differs: no flip, no output, no cell, no case."""
-        return not (
-            self.changes
-            or self.only_in_a
-            or self.only_in_b
-            or any(
-                cell.regression_count or cell.fix_count or cell.changed_outputs or cell.only_a or cell.only_b
-                for cell in self.cells
-            )
+        """No result differs: no flip, no other text, no evidence lost or won.
+
+        Cases and cells that stand on one side only are listed, and are no changed result: a case inserted into a bank
+        leaves the diff empty. So do changes of the sources that changed no answer.
+        """
+        return not any(
+            cell.regression_count or cell.fix_count or cell.changed_outputs or cell.one_sided for cell in self.cells
         )

@@ -107,6 +107,8 @@ class RuleVerdict:
     p_value: float | None = None
     cases: tuple[JudgedCase, ...] = ()
     """Those that decided, worst first."""
+    open: bool = False
+    """Answers that nobody has asked for yet could still change it: never of a PASS or a FAIL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,8 @@ class CellVerdict:
     baseline_evidence: int | None = None
     """None: no rule needs a baseline."""
     baseline_passed: int | None = None
+    asked: int | None = None
+    """Results that this gate wanted: fewer than `planned` where it stopped early. None: all."""
 
     @property
     def verdict(self) -> Verdict:

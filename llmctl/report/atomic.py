@@ -11,7 +11,7 @@ from typing import TextIO
 
 from llmctl.errors import UnfinishedError
 
-__all__ = ["atomic_text"]
+__all__ = ["atomic_path", "atomic_text"]
 
 
 @contextmanager
@@ -21,13 +21,26 @@ def atomic_text(path: Path, *, encoding: str = "utf-8") -> Iterator[TextIO]:
     Raises:
         UnfinishedError: the file cannot be written.
     """
+    # "x": never through a link that somebody put there.
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("x", encoding=encoding, newline="", errors="backslashreplace") as file,
+    ):
+        yield file
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """The same for a library that opens the file itself: a name beside `path`, at which it must write one.
+
+    Raises:
+        UnfinishedError: the file cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         try:
-            # "x": never through a link that somebody put there.
-            with temporary.open("x", encoding=encoding, newline="", errors="backslashreplace") as file:
-                yield file
-                file.flush()
+            yield temporary
+            with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
             temporary.replace(path)
         finally:

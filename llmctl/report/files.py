@@ -10,13 +10,14 @@ from typing import TextIO
 from llmctl.errors import UsageError
 from llmctl.report.atomic import atomic_text
 from llmctl.report.csv_file import write_csv
+from llmctl.report.html import write_run_html
 from llmctl.report.json_file import write_json, write_jsonl
 from llmctl.report.junit_file import write_junit
 from llmctl.report.markdown_file import write_markdown
 from llmctl.report.model import RunReport
 from llmctl.runs.records import ResultEvent
 
-__all__ = ["ENDINGS", "check_output", "write_report"]
+__all__ = ["ENDINGS", "check_output", "check_place", "write_report"]
 
 Writer = Callable[[TextIO, RunReport, Iterable[ResultEvent]], None]
 
@@ -25,6 +26,7 @@ _WRITERS: Mapping[str, Writer] = {
     ".jsonl": write_jsonl,
     ".csv": write_csv,
     ".md": write_markdown,
+    ".html": write_run_html,
     ".junit.xml": write_junit,
 }
 ENDINGS = tuple(_WRITERS)
@@ -37,6 +39,15 @@ def check_output(path: Path) -> None:
         UsageError: no format has this ending, or the file cannot stand there.
     """
     _ending(path)
+    check_place(path)
+
+
+def check_place(path: Path) -> None:
+    """Say that a file cannot stand where it is to be written.
+
+    Raises:
+        UsageError: its directory is not there, cannot be written, or has a directory of that name.
+    """
     folder = path.parent
     if path.is_dir():
         raise UsageError(f"{path} is a directory.", hint="Name a file in it.")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-__all__ = ["Cell", "Column", "block", "grid", "show", "styled"]
+__all__ = ["Cell", "Column", "block", "grid", "show", "styled", "text_block"]
 
 _GAP = 2
 _MAX_BLOCK_CHARACTERS = 20_000
@@ -141,12 +141,17 @@ def _ruler() -> Console:
 
 def block(label: str, content: Cell, width: int, *, indent: int = 4, column: int = 10) -> Text:
     """A label and, beside it, text wrapped at words with every line under the first."""
-    from rich.text import Text
-
     cut = content.text[:_MAX_BLOCK_CHARACTERS]
     body = styled(cut.replace("\r\n", "\n"), content.style)
     if len(content.text) > len(cut):
         body.append(f"\n... {len(content.text) - len(cut):,} more characters", style="dim")
+    return text_block(label, body, width, indent=indent, column=column)
+
+
+def text_block(label: str, body: Text, width: int, *, indent: int = 4, column: int = 10) -> Text:
+    """The same of text that is safe and styled already."""
+    from rich.text import Text
+
     text = Text()
     room = max(width - indent - column, 20)
     lines = body.wrap(_ruler(), room, overflow="fold", tab_size=4) if body else [Text()]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 
-__all__ = ["Piece", "PieceKind", "equal_share", "word_diff"]
+__all__ = ["DiffBudget", "Piece", "PieceKind", "equal_share", "word_diff"]
 
 _SINGLE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 """Scripts that put no space between words: Thai, Lao, Burmese, Khmer, kana, Han. Each character is a word."""
@@ -20,7 +20,7 @@ _LETTER = rf"[^\s{_PUNCTUATION}{_SINGLE}]"
 _WORD = re.compile(rf"\d+(?:[.,]\d+)+|{_LETTER}+(?:['\u2019]{_LETTER}+)*|\s+|[\s\S]")
 
 _MAX_STEPS = 1_000_000
-"""Comparisons of words in all: about a fifth of a second. What is left then is shown as replaced."""
+"""Comparisons of words: about a second. What is left then is shown as replaced."""
 _ANCHORED = 2_000
 """Words from which on those that stand once on either side are paired first."""
 
@@ -56,25 +56,36 @@ class _Span:
         return max(self.end - self.start, self.other_end - self.other_start)
 
 
-class _Budget:
+@dataclass(slots=True)
+class DiffBudget:
+    """How many comparisons of words are left to many diffs together, and how many one of them may take."""
+
+    left: int
+    each: int = _MAX_STEPS
+
+
+class _Steps:
     """How many comparisons are left."""
 
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
+    def __init__(self, left: int) -> None:
+        self.left = left
 
 
-def word_diff(before: str, after: str) -> list[Piece]:
+def word_diff(before: str, after: str, budget: DiffBudget | None = None) -> list[Piece]:
     """The pieces of both texts in order: what is equal, what was removed, and what was added in its place.
 
     All but the added pieces joined are `before`; all but the removed ones are `after`. Short words that two long
     changes have in common by chance are shown as changed. Equal texts are one piece, and two empty ones none. The time
     is bounded: 1 MB against 1 MB takes about two seconds at most, and a part that is too different to be compared in it
-    is one removed and one added piece.
+    is one removed and one added piece. Where many texts are compared, `budget` bounds the time of all of them.
     """
     if before == after:
         return [Piece(PieceKind.EQUAL, before)] if before else []
+    shared = budget or DiffBudget(_MAX_STEPS)
+    steps = _Steps(granted := max(0, min(shared.left, shared.each)))
     words, others = _WORD.findall(before), _WORD.findall(after)
-    changes = list(_changes(words, others, _Budget(_MAX_STEPS)))
+    changes = list(_changes(words, others, steps))
+    shared.left -= granted - steps.left
     return list(_pieces(before, after, _readable(before, _by_character(words, others, changes))))
 
 
@@ -88,7 +99,7 @@ def equal_share(pieces: Sequence[Piece]) -> float:
     return equal / longer if longer else 1.0
 
 
-def _changes(words: Sequence[str], others: Sequence[str], budget: _Budget) -> Iterator[_Span]:
+def _changes(words: Sequence[str], others: Sequence[str], steps: _Steps) -> Iterator[_Span]:
     """What is not equal, by word, in order."""
     whole = _trimmed(words, others, _Span(0, len(words), 0, len(others)))
     gaps = [whole] if whole.length < _ANCHORED else _gaps(words, others, whole)
@@ -98,7 +109,7 @@ def _changes(words: Sequence[str], others: Sequence[str], budget: _Budget) -> It
             if inner.length:
                 yield inner
         else:
-            yield from _shortest_edit(words, others, inner, budget)
+            yield from _shortest_edit(words, others, inner, steps)
 
 
 def _trimmed(words: Sequence[str], others: Sequence[str], span: _Span) -> _Span:
@@ -149,14 +160,14 @@ def _increasing(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return chain[::-1]
 
 
-def _shortest_edit(words: Sequence[str], others: Sequence[str], span: _Span, budget: _Budget) -> list[_Span]:
+def _shortest_edit(words: Sequence[str], others: Sequence[str], span: _Span, steps: _Steps) -> list[_Span]:
     """The changes of a shortest edit script, or of its beginning where the budget ends, and the rest as one.
 
     Myers, E. W. (1986), An O(ND) difference algorithm and its variations, Algorithmica 1, 251-266: the greedy algorithm
     of figure 2, and the path back over the recorded fronts.
     """
     left, right = words[span.start : span.end], others[span.other_start : span.other_end]
-    fronts = _fronts(left, right, budget)
+    fronts = _fronts(left, right, steps)
     place = _farthest(fronts[-1], left, right)
     x, y = _point(fronts, len(fronts) - 1, place)
     changes = [_Span(x, len(left), y, len(right))] if x < len(left) or y < len(right) else []
@@ -182,7 +193,7 @@ def _moved(change: _Span, by: _Span) -> _Span:
     )
 
 
-def _fronts(left: Sequence[str], right: Sequence[str], budget: _Budget) -> list[array[int]]:
+def _fronts(left: Sequence[str], right: Sequence[str], steps: _Steps) -> list[array[int]]:
     """How far along `left` 0, 1, 2 ... edits reach, until all is reached or the budget is used up.
 
     With n edits the diagonals -n, -n + 2 ... n can be reached, in places 0 to n; a diagonal is how much farther along
@@ -190,19 +201,21 @@ def _fronts(left: Sequence[str], right: Sequence[str], budget: _Budget) -> list[
     """
     fronts: list[array[int]] = []
     last = array("q")
-    for edits in range(len(left) + len(right) + 1):
+    left_end, right_end = len(left), len(right)
+    for edits in range(left_end + right_end + 1):
         front = array("q", bytes(8 * (edits + 1)))
         fronts.append(front)
         for place in range(edits + 1):
             start = (last[place] if _adds(last, place) else last[place - 1] + 1) if edits else 0
             x, y = start, start - (2 * place - edits)
-            while x < len(left) and y < len(right) and left[x] == right[y]:
-                x, y = x + 1, y + 1
+            while x < left_end and y < right_end and left[x] == right[y]:
+                x += 1
+                y += 1
             front[place] = x
-            budget.steps -= x - start + 1
-            if x >= len(left) and y >= len(right):
+            steps.left -= x - start + 1
+            if x >= left_end and y >= right_end:
                 return fronts
-        if budget.steps <= 0:
+        if steps.left <= 0:
             break
         last = front
     return fronts

@@ -28,7 +28,7 @@ from llmctl.store.database import (
     open_database,
     quarantine,
 )
-from llmctl.store.layout import Layout
+from llmctl.store.layout import TRAFFIC, Layout
 from llmctl.store.schema import EVENT_TABLES
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ _MAX_BYTES = 64 * 2**20
 _TURN_S = 3.0
 _PAUSE_S = 0.1  # longer than others wait before they try again
 _FINGERPRINT_BYTES = 4096
+_PROGRESS_TABLES = {"journal_rows": False, "traffic_journals": True}
+"""How far journals are imported; and whether they are those of traffic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,11 @@ class _Batch:
             reached = self.progress[run_id]
             self.progress[run_id] = replace(reached, damage=reached.damage + refused)
             self.damage += refused
-        con.execute("DELETE FROM journal_rows WHERE list_contains(?, run_id)", [list(self.progress)])
-        append_rows(con, "journal_rows", (_journal_row(*item) for item in self.progress.items()))
+        for table, of_traffic in _PROGRESS_TABLES.items():
+            reached_now = {name: item for name, item in self.progress.items() if name.startswith(TRAFFIC) == of_traffic}
+            if reached_now:
+                con.execute(f"DELETE FROM {table} WHERE list_contains(?, run_id)", [list(reached_now)])
+                append_rows(con, table, (_journal_row(*item) for item in reached_now.items()))
 
 
 def import_journals(store: Path, *, wait_s: float = _WAIT_S) -> ImportSummary:
@@ -129,7 +134,7 @@ def import_journals(store: Path, *, wait_s: float = _WAIT_S) -> ImportSummary:
         StoreError: the store cannot be read or written, or a newer llmctl wrote it.
     """
     layout = Layout(store)
-    if not layout.runs.is_dir() or _is_current(layout):
+    if not (layout.runs.is_dir() or layout.traffic.is_dir()) or _is_current(layout):
         return ImportSummary()
     layout.prepare()
     summary = ImportSummary()
@@ -259,18 +264,16 @@ def _forget(con: DuckDBPyConnection, run_id: str) -> None:
 
 def _journals(layout: Layout) -> list[_Journal]:
     found = []
-    for path in sorted(layout.runs.glob("*.jsonl")):
+    for path in layout.journals():
         status = path.stat()
-        run_id = path.stem.encode("utf-8", "backslashreplace").decode()
-        found.append(_Journal(run_id, path, status.st_size, status.st_mtime_ns))
+        found.append(_Journal(layout.journal_name(path), path, status.st_size, status.st_mtime_ns))
     return found
 
 
 def _known(con: DuckDBPyConnection) -> dict[str, _Progress]:
-    rows = con.execute(
-        "SELECT run_id, read_bytes, lines, damage, seen_bytes, seen_mtime_ns, fingerprint FROM journal_rows"
-    ).fetchall()
-    return {row[0]: _Progress(*row[1:]) for row in rows}
+    columns = "run_id, read_bytes, lines, damage, seen_bytes, seen_mtime_ns, fingerprint"
+    tables = " UNION ALL ".join(f"SELECT {columns} FROM {table}" for table in _PROGRESS_TABLES)
+    return {row[0]: _Progress(*row[1:]) for row in con.execute(tables).fetchall()}
 
 
 def _read(journal: _Journal, progress: _Progress, batch: _Batch) -> _Progress:
@@ -301,7 +304,7 @@ def _journal_row(run_id: str, progress: _Progress) -> Row:
         progress.seen_bytes,
         progress.seen_mtime_ns,
         progress.fingerprint,
-        run_time(run_id),
+        run_time(run_id.removeprefix(TRAFFIC)),
     )
 
 

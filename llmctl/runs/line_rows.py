@@ -209,5 +209,55 @@ def _results() -> LineKind:
     return LineKind(lines, scores)
 
 
-LINE_KINDS = {"case": _cases(), "call": _calls(), "result": _results()}
+# Logged calls are written by a room above this one: their columns stand here, and a test there compares them.
+
+_LOGGED_TEXTS = (
+    *("id", "file", "format", "source_id", "trace_id", "parent_id", "session_id", "provider", "model", "served_model"),
+    *("endpoint", "outcome", "output", "finish_reason", "error", "prompt_name", "prompt_version", "user"),
+    *("environment", "not_replayable"),
+)
+_LOGGED_COUNTS = (
+    *("line", "raw_at", "status", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens"),
+)
+_LOGGED_AMOUNTS = ("started_at", "latency_ms", "ttft_ms", "cost_usd")
+_LOGGED_DATA = ("messages", "tools", "tool_choice", "response_format", "params", "tool_calls", "variables", "metadata")
+_SAID = {"kind": "VARCHAR", "value": "DOUBLE", "text": "VARCHAR", "name": "VARCHAR", "source": "VARCHAR"} | {
+    "target": "VARCHAR",
+    "at": "DOUBLE",
+}
+
+
+def _logged_calls() -> LineKind:
+    reads = {
+        **dict.fromkeys(_LOGGED_TEXTS, "VARCHAR"),
+        **dict.fromkeys(_LOGGED_COUNTS, "BIGINT"),
+        **dict.fromkeys(_LOGGED_AMOUNTS, "DOUBLE"),
+        **dict.fromkeys(_LOGGED_DATA, "JSON"),
+        "tags": "VARCHAR[]",
+    }
+    values = {name: f'line."{name}"' for name in reads}
+    said = LineTable(
+        "traffic_feedback_rows",
+        {"id": "VARCHAR", "feedback": f"{_struct(_SAID)}[]"},
+        _KEY | {"call_id": "id"} | {name: f'item."{name}"' for name in _SAID},
+        (*_KNOWN, "item.kind IS NOT NULL"),
+        items="line.feedback",
+    )
+    return LineKind(LineTable("traffic_rows", reads, _KEY | values, (*_KNOWN, "line.id IS NOT NULL")), said)
+
+
+def _logged_feedback() -> LineKind:
+    reads = {"id": "VARCHAR", **_SAID}
+    values = {name: f'line."{name}"' for name in reads}
+    sound = (*_KNOWN, "line.id IS NOT NULL", "line.kind IS NOT NULL")
+    return LineKind(LineTable("traffic_feedback_rows", reads, _KEY | values, sound))
+
+
+LINE_KINDS = {
+    "case": _cases(),
+    "call": _calls(),
+    "result": _results(),
+    "logged_call": _logged_calls(),
+    "logged_feedback": _logged_feedback(),
+}
 """The frequent types of lines."""

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from llmctl.stats.checks import Floats, Integers
 from llmctl.stats.decision import Decision, DropBounds, Outcome, Remaining, StopReason, looks, whole_numbers
 
-__all__ = ["BETS", "BankTest", "capital"]
+__all__ = ["BETS", "BankTest", "Capital"]
 
 BETS = np.linspace(0.02, 0.95, 16)
 """Shares of the capital at stake; the capital is the mean over these gamblers."""
@@ -18,23 +18,37 @@ _BOUND_WIDTH = 1e-6
 _ROUNDING = 1e-9
 
 
-def capital(values: Floats, planned: int, mean: float) -> float:
-    """The most that a gambler against "the mean of all is at most `mean`" has had, starting with 1.
+class Capital:
+    """The capital of gamblers against "the mean of all is at most `mean`", as values come.
 
     Values in [0, 1] are drawn one after the other without replacement from `planned` of them. Before draw t the mean of
     what is left would be at most `m_t = (N mean - sum so far) / (N - t + 1)`; a bet of share g turns the capital into
     `prod(1 + g (y_t / m_t - 1))`, which falls on average where the statement is true. So it reaches 1 / alpha with
     probability alpha at most, at any time (Ville 1939; Waudby-Smith and Ramdas 2020, arXiv:2006.04347, section 3).
-    Infinite where what was drawn refutes the statement by itself.
     """
-    drawn = np.arange(len(values))
-    before = np.concatenate([[0.0], np.cumsum(values)[:-1]])[: len(values)]
-    left = (planned * mean - before) / (planned - drawn)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.where(left > _ROUNDING, values / left, np.where(values > _ROUNDING, np.inf, 1.0))
-    ratios = np.where(left < -_ROUNDING, np.inf, ratios)
-    growth = np.cumsum(np.log1p(BETS[:, None] * (ratios[None, :] - 1)), axis=1)
-    return float(np.exp(growth).mean(axis=0).max(initial=1.0))
+
+    def __init__(self, planned: int, mean: float) -> None:
+        """With a capital of 1, shared evenly over `BETS`."""
+        self._planned, self._mean = planned, mean
+        self._drawn, self._sum = 0, 0.0
+        self._growth: Floats = np.zeros(len(BETS))
+        self.most = 1.0
+        """The most that it has been; infinite where what was drawn refutes the statement by itself."""
+
+    def add(self, values: Floats) -> float:
+        """Draw some more; the most that the capital has been by then."""
+        if not len(values):
+            return self.most
+        before = self._sum + np.concatenate([[0.0], np.cumsum(values)[:-1]])
+        left = (self._planned * self._mean - before) / (self._planned - self._drawn - np.arange(len(values)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios = np.where(left > _ROUNDING, values / left, np.where(values > _ROUNDING, np.inf, 1.0))
+        ratios = np.where(left < -_ROUNDING, np.inf, ratios)
+        growth = self._growth[:, None] + np.cumsum(np.log1p(BETS[:, None] * (ratios[None, :] - 1)), axis=1)
+        self._growth, self._drawn, self._sum = growth[:, -1], self._drawn + len(values), self._sum + float(values.sum())
+        with np.errstate(over="ignore"):
+            self.most = max(self.most, float(np.exp(growth).mean(axis=0).max()))
+        return self.most
 
 
 class BankTest:
@@ -82,6 +96,7 @@ class BankTest:
         self._differences = np.zeros(0, np.int64)
         self._sizes = np.zeros(0, np.int64)
         self._taken = 0
+        self._against_large, self._against_small = self._gamblers(-margin), self._gamblers(margin)
         self._last: Decision | None = None
 
     @property
@@ -103,9 +118,9 @@ class BankTest:
             ValueError: not the clusters that the next look takes, or more draws than planned; the test has stopped
             already.
         """
-        self._take(whole_numbers(differences), whole_numbers(sizes))
-        passing = self._against_large(self._margin)
-        failing = self._against_small(self._margin)
+        more = self._take(whole_numbers(differences), whole_numbers(sizes))
+        passing = self._bet(self._against_large, 1, more)
+        failing = self._bet(self._against_small, -1, more)
         outcome, stopped = self._outcome(passing >= 1 / self._alpha, failing >= 1 / self._fail_alpha, remaining)
         draws = int(self._sizes.sum())
         self._last = Decision(
@@ -133,14 +148,17 @@ class BankTest:
         """Bounds of the drop over the whole bank now, each with 1 - alpha; exact at the end. None before a look."""
         if not self._taken:
             return None
-        certain = self._certain(None)
-        at_most = _first(lambda drop: self._against_large(drop) >= 1 / self._alpha, certain.at_least, certain.at_most)
-        at_least = -_first(
-            lambda drop: self._against_small(-drop) >= 1 / self._fail_alpha, -certain.at_most, -certain.at_least
-        )
+        certain, everything = self._certain(None), slice(0, None)
+
+        def excluded(sign: int, drop: float, alpha: float) -> bool:
+            """Whether "the drop is larger than this" (1), or "it is this or smaller" (-1), is refuted."""
+            return self._bet(self._gamblers(-sign * drop), sign, everything) >= 1 / alpha
+
+        at_most = _first(lambda drop: excluded(1, drop, self._alpha), certain.at_least, certain.at_most)
+        at_least = -_first(lambda gain: excluded(-1, -gain, self._fail_alpha), -certain.at_most, -certain.at_least)
         return DropBounds(at_least, at_most)
 
-    def _take(self, differences: Integers, sizes: Integers) -> None:
+    def _take(self, differences: Integers, sizes: Integers) -> slice:
         if self._last is not None and self._last.stopped:
             raise ValueError("The test has stopped: no further look may change its verdict.")
         start, end = len(self._differences), self._schedule[self._taken]
@@ -151,6 +169,7 @@ class BankTest:
         self._differences = np.concatenate([self._differences, differences])
         self._sizes = np.concatenate([self._sizes, sizes])
         self._taken += 1
+        return slice(start, end)
 
     def _outcome(
         self, margin_excluded: bool, drop_shown: bool, remaining: Remaining | None
@@ -180,19 +199,19 @@ class BankTest:
     def _unknown(self) -> Integers:
         return self._planned[: len(self._sizes)] - self._sizes
 
-    def _against_large(self, drop: float) -> float:
-        """The capital against "the drop is larger than this"; the missing draws are lost."""
-        return self._bet(self._differences - self._unknown(), -drop)
-
-    def _against_small(self, drop: float) -> float:
-        """The capital against "the drop is this or smaller": the same with the sides exchanged."""
-        return self._bet(-self._differences - self._unknown(), drop)
-
-    def _bet(self, differences: Integers, gain: float) -> float:
+    def _gamblers(self, gain: float) -> Capital:
         """Against "the sum of all differences is at most `gain` of all draws", on a scale of [0, 1] a cluster."""
-        planned, largest = len(self._planned), max(1, int(self._planned.max(initial=0)))
-        mean = (gain * int(self._planned.sum()) / largest / planned + 1) / 2
-        return capital((differences / largest + 1) / 2, planned, mean)
+        planned = len(self._planned)
+        return Capital(planned, (gain * int(self._planned.sum()) / self._largest / planned + 1) / 2)
+
+    def _bet(self, gamblers: Capital, sign: int, clusters: slice) -> float:
+        """On gains (1) or losses (-1); draws without evidence count against the gamblers."""
+        differences = sign * self._differences[clusters] - self._unknown()[clusters]
+        return gamblers.add((differences / self._largest + 1) / 2)
+
+    @property
+    def _largest(self) -> int:
+        return max(1, int(self._planned.max()))
 
 
 def _first(holds: Callable[[float], bool], low: float, high: float) -> float:

@@ -10,8 +10,8 @@ import random
 import re
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,6 +62,10 @@ _DAMAGE = (
 )
 
 
+EngineOf = Callable[[], AbstractContextManager["DuckDBPyConnection"]]
+"""Makes an engine for one block."""
+
+
 class BusyError(StoreError):
     """Another process held the database for as long as we waited."""
 
@@ -82,10 +86,13 @@ _gates: dict[Path, threading.Lock] = {}
 
 
 @contextmanager
-def open_database(layout: Layout, *, read_only: bool, wait_s: float = WAIT_S) -> Iterator[DuckDBPyConnection]:
+def open_database(
+    layout: Layout, *, read_only: bool, wait_s: float = WAIT_S, using: EngineOf | None = None
+) -> Iterator[DuckDBPyConnection]:
     """A connection, closed at the end of the block; keep the block short.
 
-    To write, hold `layout.lock`: the file is created where it is missing, and brought to today's schema.
+    `using`: makes the engine that the file is attached to; None: the one that is kept for this store. To write, hold
+    `layout.lock`: the file is created where it is missing, and brought to today's schema.
 
     Raises:
         BusyError: another process did not let go of the file within `wait_s`.
@@ -103,7 +110,7 @@ def open_database(layout: Layout, *, read_only: bool, wait_s: float = WAIT_S) ->
         # DuckDB makes its write-ahead log when it first writes.
         private = nullcontext() if read_only else private_files()
         try:
-            with private, _attached(layout, read_only, deadline) as con:
+            with private, _attached(layout, read_only, deadline, using) as con:
                 _check_schema(con, layout.database, read_only)
                 yield con
         except duckdb.Error as error:
@@ -161,8 +168,8 @@ def _create(layout: Layout) -> None:
 
 
 @contextmanager
-def _attached(layout: Layout, read_only: bool, deadline: float) -> Iterator[DuckDBPyConnection]:
-    with engine(layout) as con, ExitStack() as attached:
+def _attached(layout: Layout, read_only: bool, deadline: float, using: EngineOf | None) -> Iterator[DuckDBPyConnection]:
+    with using() if using else engine(layout) as con, ExitStack() as attached:
         set_memory(con, READING_MB if read_only else WRITING_MB)
         con.execute(f"SET threads = {2 if read_only else 1}")
         _attach(con, attached, layout.database, read_only, deadline)

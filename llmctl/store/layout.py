@@ -10,7 +10,10 @@ from pathlib import Path
 
 from llmctl.errors import StoreError
 
-__all__ = ["Layout", "private_directory", "private_files"]
+__all__ = ["TRAFFIC", "Layout", "private_directory", "private_files"]
+
+TRAFFIC = "traffic/"
+"""What the name of a traffic journal begins with, where runs' journals are named too: no run's name holds a slash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,11 @@ class Layout:
     def runs(self) -> Path:
         """The folder of the runs' journals."""
         return self.root / "runs"
+
+    @property
+    def traffic(self) -> Path:
+        """The folder of the journals of logged calls."""
+        return self.root / "traffic"
 
     @property
     def database(self) -> Path:
@@ -47,6 +55,15 @@ class Layout:
     def journal(self, run_id: str) -> Path:
         """The journal of a run."""
         return self.runs / f"{run_id}.jsonl"
+
+    def journals(self) -> list[Path]:
+        """The journals of runs, then those of traffic, each in the order of their names."""
+        return [*sorted(self.runs.glob("*.jsonl")), *sorted(self.traffic.glob("*.jsonl"))]
+
+    def journal_name(self, path: Path) -> str:
+        """What the index calls a journal: the run's id, or `traffic/` and the import's."""
+        name = path.stem.encode("utf-8", "backslashreplace").decode()
+        return f"{TRAFFIC}{name}" if path.parent == self.traffic else name
 
     def prepare(self) -> None:
         """Create the store, closed to other users and ignored by git.

@@ -28,21 +28,36 @@ def m002_views(con: DuckDBPyConnection) -> None:
         con.execute(view)
 
 
+def _complete(con: DuckDBPyConnection) -> None:
+    """Everything that an older file may lack: a view of today needs all tables of today."""
+    later = (table for table in TABLES if "IF NOT EXISTS" in table)
+    for change in (*ADDED_COLUMNS, *later, *VIEWS):
+        con.execute(change)
+
+
 def m003_plans(con: DuckDBPyConnection) -> None:
     """The plan of a run, and what a result says of its case; a new file has all of it already."""
-    for change in (*ADDED_COLUMNS, *(table for table in TABLES if "plan_rows" in table), *VIEWS):
-        con.execute(change)
+    _complete(con)
 
 
 def m004_resumed_runs(con: DuckDBPyConnection) -> None:
     """A result that a resumed run holds twice counts once."""
-    m002_views(con)
+    _complete(con)
 
 
 def m005_judges(con: DuckDBPyConnection) -> None:
     """What a call was made for, and the judges of a run."""
-    for change in (*ADDED_COLUMNS, *(table for table in TABLES if "judge_rows" in table), *VIEWS):
-        con.execute(change)
+    _complete(con)
+
+
+def m006_view_of_judges(con: DuckDBPyConnection) -> None:
+    """The judges of a run, for queries; counts that fit a BIGINT are one, as Parquet has no wider integer."""
+    _complete(con)
+
+
+def m007_traffic(con: DuckDBPyConnection) -> None:
+    """Logged calls, and what was said of them where they were logged."""
+    _complete(con)
 
 
 MIGRATIONS: tuple[_Change, ...] = (
@@ -51,6 +66,8 @@ MIGRATIONS: tuple[_Change, ...] = (
     m003_plans,
     m004_resumed_runs,
     m005_judges,
+    m006_view_of_judges,
+    m007_traffic,
 )
 _NEW = (m001_tables, m002_views)
 """What makes a new file; it has then what every later change adds."""

@@ -94,6 +94,28 @@ TABLES = (
         weight DOUBLE, score DOUBLE, passed BOOLEAN, explanation {_TEXT}, error BOOLEAN, extracted VARCHAR,
         score_key VARCHAR, stale BOOLEAN DEFAULT false
     )""",
+    # Of traffic journals; their `run_id` is `traffic/` and the import's id, which no run can have.
+    """
+    CREATE TABLE IF NOT EXISTS traffic_journals (
+        run_id VARCHAR NOT NULL, read_bytes BIGINT NOT NULL, lines BIGINT NOT NULL, damage BIGINT NOT NULL,
+        seen_bytes BIGINT NOT NULL, seen_mtime_ns BIGINT NOT NULL, fingerprint VARCHAR NOT NULL, named_at DOUBLE
+    )""",
+    f"""
+    CREATE TABLE IF NOT EXISTS traffic_rows (
+        run_id VARCHAR NOT NULL, position BIGINT NOT NULL, id VARCHAR, file VARCHAR, line BIGINT, raw_at BIGINT,
+        format VARCHAR, source_id VARCHAR, trace_id VARCHAR, parent_id VARCHAR, session_id VARCHAR, started_at DOUBLE,
+        latency_ms DOUBLE, ttft_ms DOUBLE, provider VARCHAR, model VARCHAR, served_model VARCHAR, endpoint VARCHAR,
+        status BIGINT, messages {_TEXT}, tools {_TEXT}, tool_choice VARCHAR, response_format {_TEXT}, params {_TEXT},
+        outcome VARCHAR, output {_TEXT}, tool_calls {_TEXT}, finish_reason VARCHAR, error {_TEXT}, input_tokens BIGINT,
+        output_tokens BIGINT, cached_tokens BIGINT, reasoning_tokens BIGINT, cost_usd DOUBLE, prompt_name VARCHAR,
+        prompt_version VARCHAR, variables {_TEXT}, tags VARCHAR[], metadata {_TEXT}, "user" VARCHAR,
+        environment VARCHAR, not_replayable VARCHAR
+    )""",
+    f"""
+    CREATE TABLE IF NOT EXISTS traffic_feedback_rows (
+        run_id VARCHAR NOT NULL, position BIGINT NOT NULL, id VARCHAR, call_id VARCHAR, kind VARCHAR, value DOUBLE,
+        text {_TEXT}, name VARCHAR, source VARCHAR, target VARCHAR, "at" DOUBLE
+    )""",
 )
 
 EVENT_TABLES = (
@@ -109,6 +131,8 @@ EVENT_TABLES = (
     "attempt_rows",
     "result_rows",
     "score_rows",
+    "traffic_rows",
+    "traffic_feedback_rows",
 )
 """The tables whose rows come from a journal's lines, and go when the journal is replaced."""
 
@@ -148,12 +172,14 @@ VIEWS = (
     ), ends AS (
         SELECT * FROM run_ends QUALIFY row_number() OVER (PARTITION BY run_id ORDER BY position DESC) = 1
     ), counted AS (
-        SELECT run_id, count(*) AS done, count_if(passed) AS passed, count_if(NOT passed) AS failed,
-            count_if(passed IS NULL) AS errors, count_if(cached) AS cached
+        SELECT run_id, count(*) AS done, count_if(passed)::BIGINT AS passed,
+            count_if(NOT passed)::BIGINT AS failed, count_if(passed IS NULL)::BIGINT AS errors,
+            count_if(cached)::BIGINT AS cached
         FROM current_results GROUP BY run_id
     ), spent AS (
-        SELECT run_id, count(*) AS calls, count_if(cost_usd IS NULL) AS unpriced_calls, sum(cost_usd) AS cost_usd,
-            sum(input_tokens)::BIGINT AS input_tokens, sum(output_tokens)::BIGINT AS output_tokens
+        SELECT run_id, count(*) AS calls, count_if(cost_usd IS NULL)::BIGINT AS unpriced_calls,
+            sum(cost_usd) AS cost_usd, sum(input_tokens)::BIGINT AS input_tokens,
+            sum(output_tokens)::BIGINT AS output_tokens
         FROM call_rows GROUP BY run_id
     ), aimed AS (
         SELECT run_id, count(*) AS targets FROM target_rows GROUP BY run_id
@@ -209,4 +235,14 @@ VIEWS = (
     CREATE OR REPLACE VIEW targets AS SELECT * EXCLUDE (position) FROM target_rows""",
     """
     CREATE OR REPLACE VIEW banks AS SELECT * EXCLUDE (position) FROM bank_rows""",
+    """
+    CREATE OR REPLACE VIEW judges AS SELECT * EXCLUDE (position) FROM judge_rows""",
+    f"""
+    CREATE OR REPLACE VIEW traffic AS
+    SELECT id AS call_id, run_id[9:] AS import_id, {_timestamp("started_at")} AS started_at, model, provider,
+        served_model, endpoint, status, outcome, finish_reason, error, latency_ms, ttft_ms, input_tokens,
+        output_tokens, cached_tokens, reasoning_tokens, cost_usd, prompt_name AS prompt, prompt_version, variables,
+        messages, output, tool_calls, tools, tool_choice, response_format, params, tags, metadata, "user",
+        environment, session_id, trace_id, parent_id, source_id, not_replayable, format, file, line, position
+    FROM traffic_rows""",
 )

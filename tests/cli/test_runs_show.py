@@ -62,3 +62,24 @@ def test_an_unknown_case_names_the_nearest(project: Path, llmctl: Invoke) -> Non
 def test_an_unknown_run(project: Path, llmctl: Invoke) -> None:
     llmctl("eval")
     assert llmctl("show", "zzzzzz").code == 2
+
+
+def test_a_run_is_written_as_a_page(project: Path, llmctl: Invoke) -> None:
+    assert llmctl("eval", "-o", "eval.html").code == 0
+    result = llmctl("show", "@last", "-o", "shown.html", "-o", "shown.jsonl")
+    assert result.code == 0, result.err
+    assert "2/3" in result.out
+    for name in ("eval.html", "shown.html"):
+        page = (project / name).read_text(encoding="utf-8")
+        assert "2 of 3 results passed" in page
+        assert "Failed: 1" in page
+        assert '"hours"' in page
+    assert len((project / "shown.jsonl").read_text(encoding="utf-8").splitlines()) == 3
+
+
+def test_what_cannot_be_written_is_said_before_anything_is_shown(project: Path, llmctl: Invoke) -> None:
+    llmctl("eval")
+    for arguments, said in ((("-o", "run.xls"), "No report format"), (("hours", "-o", "run.html"), "not one case")):
+        result = llmctl("show", "@last", *arguments)
+        assert (result.code, result.out) == (2, "")
+        assert said in result.err

@@ -212,6 +212,8 @@ def test_a_report_of_many_results_needs_no_more_memory(tmp_path: Path, ending: s
     def many() -> Iterator[ResultEvent]:
         return (replace(template, case_id=f"case-{number}") for number in range(5_000))
 
+    if ending != "stdout":
+        write_report(tmp_path / f"first{ending}", report, [])  # modules and templates are loaded once
     tracemalloc.start()
     if ending == "stdout":
         size = sum(map(len, report_text(report, many())))
@@ -290,11 +292,11 @@ def test_nothing_hostile_survives_in_a_file(tmp_path: Path, ending: str, text: s
             assert [len(ET.fromstring(content).findall(f".//{tag}")) for tag in ("testcase", "failure")] == [2, 1]
 
 
-@pytest.mark.parametrize("name", ["report.html", "report", "report.xml", ".md.txt"])
+@pytest.mark.parametrize("name", ["report.htm", "report", "report.xml", ".md.txt"])
 def test_an_unknown_ending_lists_the_known_ones(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="ending") as caught:
         check_output(tmp_path / name)
-    assert caught.value.hint == "A report can be written to .json, .jsonl, .csv, .md or .junit.xml."
+    assert caught.value.hint == "A report can be written to .json, .jsonl, .csv, .md, .html or .junit.xml."
 
 
 def test_endings_are_read_in_any_case(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmctl.stats.betting import BETS, BankTest, capital
+from llmctl.stats.betting import BETS, BankTest, Capital
 from llmctl.stats.decision import Decision, Outcome, Remaining, StopReason
 
 
@@ -40,7 +40,7 @@ def test_over_all_orders_an_early_verdict_is_wrong_at_most_so_often(losses: int,
 def test_the_capital_is_a_fair_game() -> None:
     values = [0.0, 0.5, 0.5, 1.0, 1.0]
     mean = float(np.mean(values))
-    ends = [capital(np.array(order), 5, mean) for order in permutations(values)]
+    ends = [Capital(5, mean).add(np.array(order)) for order in permutations(values)]
     # The most that it ever was reaches c at most 1 / c of the time.
     for level in (1.2, 1.5, 2.0, 3.0):
         assert np.mean(np.array(ends) >= level) <= 1 / level
@@ -49,12 +49,23 @@ def test_the_capital_is_a_fair_game() -> None:
 def test_the_capital_is_the_mean_of_its_gamblers() -> None:
     # Two of four drawn: 1 and 0.5 against a mean of 0.5. m_1 = 0.5, m_2 = (2 - 1) / 3.
     by_hand = np.mean((1 + BETS * (1 / 0.5 - 1)) * (1 + BETS * (0.5 / (1 / 3) - 1)))
-    assert capital(np.array([1.0, 0.5]), 4, 0.5) == pytest.approx(by_hand)
+    assert Capital(4, 0.5).add(np.array([1.0, 0.5])) == pytest.approx(by_hand)
+
+
+@given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=2, max_size=30), st.integers(1, 29))
+def test_it_is_the_same_however_the_values_come(values: list[float], cut: int) -> None:
+    whole, parts = Capital(40, 0.45), Capital(40, 0.45)
+    parts.add(np.array(values[:cut]))
+    assert parts.add(np.array(values[cut:])) == pytest.approx(whole.add(np.array(values)))
 
 
 def test_what_is_drawn_can_refute_by_itself() -> None:
-    assert capital(np.array([1.0, 1.0, 0.5]), 4, 0.5) == float("inf")
-    assert capital(np.zeros(0), 4, 0.5) == 1
+    assert Capital(4, 0.5).add(np.array([1.0, 1.0, 0.5])) == float("inf")
+    assert Capital(4, 0.5).add(np.zeros(0)) == 1
+
+
+def test_a_capital_without_bounds_is_no_warning() -> None:
+    assert Capital(100_000, 0.3).add(np.full(20_000, 0.9)) == float("inf")
 
 
 @settings(deadline=None)

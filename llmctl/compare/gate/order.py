@@ -6,7 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Sequence
 
-from llmctl.compare.gate.planned import CandidateCase
+from llmctl.compare.gate.evidence import GateCase
 
 __all__ = ["Cluster", "clusters_in_order"]
 
@@ -14,16 +14,17 @@ Cluster = tuple[int, ...]
 """Positions of the cases, in the cell, that are not independent: one case, or the cases of a group."""
 
 
-def clusters_in_order(cases: Sequence[CandidateCase], seed: str) -> list[Cluster]:
-    """The clusters of a cell in a random order that is spread evenly over the tags.
+def clusters_in_order(cases: Sequence[GateCase], seed: str, *, stratified: bool = True) -> list[Cluster]:
+    """The clusters of a cell in a random order that is spread evenly over the tags; else in a plainly random one.
 
-    The same seed gives the same order on every machine. Clusters with the same tags are a stratum: they are shuffled, and
-    dealt out at even distances from a random start, so that of every first part about the right share comes from each.
+    The same seed gives the same order on every machine. Clusters with the same tags are a stratum: they are shuffled,
+    and dealt out at even distances from a random start, so that about the right share of every first part comes from
+    each.
     """
     draw = random.Random(seed)  # a text as seed is hashed with SHA-512: the same everywhere
     strata: dict[tuple[str, ...], list[Cluster]] = defaultdict(list)
     for cluster in _clusters(cases):
-        strata[tuple(sorted(cases[cluster[0]].tags))].append(cluster)
+        strata[tuple(sorted(cases[cluster[0]].tags)) if stratified else ()].append(cluster)
     dealt: list[tuple[float, float, Cluster]] = []
     for _, stratum in sorted(strata.items()):
         draw.shuffle(stratum)
@@ -32,7 +33,7 @@ def clusters_in_order(cases: Sequence[CandidateCase], seed: str) -> list[Cluster
     return [cluster for *_, cluster in sorted(dealt)]
 
 
-def _clusters(cases: Sequence[CandidateCase]) -> list[Cluster]:
+def _clusters(cases: Sequence[GateCase]) -> list[Cluster]:
     """The cases by group, in an order that does not depend on the file's."""
     by_name: dict[tuple[bool, str], list[int]] = defaultdict(list)
     for position, case in enumerate(cases):

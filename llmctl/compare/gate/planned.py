@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from llmctl.compare.cells import Cell
+from llmctl.compare.gate.evidence import GateCase
 from llmctl.errors import UsageError
 from llmctl.runs.journal_reader import JournalLine, read_journal
 from llmctl.runs.plan import Plan
 from llmctl.runs.records import CaseEvent
 
-__all__ = ["CandidateCase", "CandidateCell", "candidate_cells"]
-
-
-@dataclass(frozen=True, slots=True)
-class CandidateCase:
-    """One case of a cell, with the units that make its results."""
-
-    case_id: str
-    units: tuple[int, ...]
-    """Their numbers in the plan, one for each repeat, ascending."""
-    group: str | None = None
-    tags: tuple[str, ...] = ()
-    must_pass: bool = False
+__all__ = ["CandidateCell", "candidate_cells"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +25,9 @@ class CandidateCell:
     """The prompt's label in results: `triage` or `triage@v2`."""
     digest: str
     """Of the prompt."""
-    cases: tuple[CandidateCase, ...]
+    cases: tuple[GateCase, ...]
+    units: tuple[tuple[int, ...], ...]
+    """For each case the numbers of its units in the plan, one for each repeat, ascending."""
 
 
 def candidate_cells(plan: Plan) -> tuple[CandidateCell, ...]:
@@ -59,19 +50,20 @@ def candidate_cells(plan: Plan) -> tuple[CandidateCell, ...]:
 
 
 def _cell(
-    plan: Plan, bank: str, target: int, events: list[CaseEvent], cases: dict[int, list[int]]
+    plan: Plan, bank: str, target: int, events: Sequence[CaseEvent], cases: Mapping[int, Sequence[int]]
 ) -> CandidateCell:
     prompt, model = plan.targets[target].prompt, plan.targets[target].model
     return CandidateCell(
         Cell(bank, prompt.name, model.name),
         prompt.label,
         prompt.digest,
-        tuple(_case(events[number], numbers) for number, numbers in cases.items()),
+        tuple(_case(events[number], len(units)) for number, units in cases.items()),
+        tuple(tuple(units) for units in cases.values()),
     )
 
 
-def _case(event: CaseEvent, units: list[int]) -> CandidateCase:
-    return CandidateCase(event.case_id, tuple(units), event.group, event.tags, event.must_pass)
+def _case(event: CaseEvent, planned: int) -> GateCase:
+    return GateCase(event.case_id, planned, event.digest, event.group, event.tags, event.must_pass)
 
 
 def _case_events(plan: Plan) -> Iterator[CaseEvent]:
@@ -80,7 +72,7 @@ def _case_events(plan: Plan) -> Iterator[CaseEvent]:
             yield line.event
 
 
-def _check_distinct(cells: tuple[CandidateCell, ...]) -> None:
+def _check_distinct(cells: Sequence[CandidateCell]) -> None:
     labels: dict[Cell, str] = {}
     for one in cells:
         other = labels.setdefault(one.cell, one.label)
