@@ -14,6 +14,7 @@ from llmctl import __version__
 from llmctl.cli import (
     bank,
     baseline,
+    compare,
     diff,
     doctor,
     evaluate,
@@ -55,6 +56,7 @@ app.command("try", short_help="Make one call, streamed.")(try_prompt.try_prompt)
 app.command("gate", short_help="Judge a change: the verdict for CI.")(gate.gate)
 app.command("rescore", short_help="Score a run's answers again.")(rescore.rescore)
 app.command("diff", short_help="Compare two sides, case by case.")(diff.diff)
+app.command("compare", short_help="Compare all targets of a run.")(compare.compare)
 app.command("power", short_help="Say how many cases are needed.")(power.power)
 app.command("runs", short_help="List the runs.")(runs.runs)
 app.command("show", short_help="Show a run, or one result of it.")(runs.show)

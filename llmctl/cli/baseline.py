@@ -96,7 +96,7 @@ def show(
 def _names(session: Session, banks: Sequence[str]) -> list[str]:
     from llmctl.project import loader
 
-    return list(dict.fromkeys(loader.resolve_bank_name(session.config, text) for text in banks))
+    return loader.resolve_bank_names(session.config, banks)
 
 
 def _saved(session: Session, banks: Sequence[str]) -> list[Baseline]:

@@ -161,7 +161,7 @@ def _judge_stored(
 def _named_banks(session: Session, named: Sequence[str], there: Sequence[str]) -> list[str]:
     from llmctl.project import loader
 
-    banks = [loader.resolve_bank_name(session.config, text) for text in named]
+    banks = loader.resolve_bank_names(session.config, named)
     for bank in banks:
         if bank not in there:
             raise UsageError(f"The run has nothing of the bank {bank}.", hint=f"It has {', '.join(there)}.")

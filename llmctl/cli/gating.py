@@ -285,7 +285,7 @@ class GateRun:
     ) -> AskedAgain:
         """A run of nothing but further draws."""
         selection = again_selection(self.selection, suspects, labels)
-        options = replace(spent.options(self.options), label=None)
+        options = replace(spent.options(self.options), label=None, fills=True)
         try:
             plan = make_plan(self.session.config, selection, self.session.environ, options)
         except LlmctlError as error:

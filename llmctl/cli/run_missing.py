@@ -54,7 +54,7 @@ def run_missing(
             lacking = sides.lacking()
     if not lacking:
         return None
-    options = replace(options, cache_max_age=context.max_age or _ANY_AGE)
+    options = replace(options, cache_max_age=context.max_age or _ANY_AGE, fills=True)
     with side_plan(context, references, options, lacking) as plan:
         ran = run_plan(session, plan, options)
     for warning in ran.outcome.warnings:

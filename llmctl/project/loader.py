@@ -21,6 +21,7 @@ from llmctl.project.names import (
     prompt_files,
     prompt_names,
     resolve_bank_name,
+    resolve_bank_names,
     resolve_prompt_name,
 )
 from llmctl.project.problem_list import MAX_FILE_PROBLEMS, ProblemList
@@ -45,6 +46,7 @@ __all__ = [
     "read_config",
     "read_prompt",
     "resolve_bank_name",
+    "resolve_bank_names",
     "resolve_prompt_name",
 ]
 

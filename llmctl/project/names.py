@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from llmctl.errors import ProjectError, UsageError
@@ -23,6 +23,7 @@ __all__ = [
     "prompt_files",
     "prompt_names",
     "resolve_bank_name",
+    "resolve_bank_names",
     "resolve_prompt_name",
 ]
 
@@ -86,8 +87,17 @@ def resolve_bank_name(config: Config, text: str, source: Source | None = None) -
     Raises:
         UsageError: there is no such bank; names the nearest one.
     """
+    return resolve_bank_names(config, [text], source)[0]
+
+
+def resolve_bank_names(config: Config, texts: Iterable[str], source: Source | None = None) -> list[str]:
+    """The same of several: each bank once, in the order in which they are given.
+
+    Raises:
+        UsageError: one of them is no bank; names the nearest one.
+    """
     names = bank_names(config, source or WorkingTree(config.root))
-    return _resolve(text, "bank", config.testbanks, config.root, names)
+    return list(dict.fromkeys(_resolve(text, "bank", config.testbanks, config.root, names) for text in texts))
 
 
 def _files(source: Source, folder: PurePosixPath) -> dict[str, PurePosixPath]:

@@ -22,6 +22,7 @@ from llmctl.report.explain import verdict
 from llmctl.report.flips import flips_json
 from llmctl.report.judges import judges_json
 from llmctl.report.model import Amount, RunHead, RunReport, Summary
+from llmctl.report.repeats import repeats_json
 from llmctl.report.result import ShownResult
 from llmctl.runs.records import ResultEvent
 from llmctl.safe_text import replace_surrogates, safe_text
@@ -109,6 +110,7 @@ def report_json(
             for row in report.targets
         ],
         "tags": [{"tag": row.tag, **_summary(row.summary)} for row in report.tags],
+        "repeats": repeats_json(report),
         "classification": classification_json(report),
         "judging": judges_json(report),
         **({"rescored": flips_json(report)} if report.rescored else {}),

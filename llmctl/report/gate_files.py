@@ -20,7 +20,13 @@ def _write_json(file: TextIO, report: GateReport) -> None:
     file.write(json_text(gate_json(report)) + "\n")
 
 
-_WRITERS: Mapping[str, Callable[[TextIO, GateReport], None]] = {".json": _write_json}
+def _write_html(file: TextIO, report: GateReport) -> None:
+    from llmctl.report.html.gate_page import write_gate_page
+
+    write_gate_page(file, report, ())
+
+
+_WRITERS: Mapping[str, Callable[[TextIO, GateReport], None]] = {".json": _write_json, ".html": _write_html}
 GATE_ENDINGS = tuple(_WRITERS)
 
 

@@ -23,6 +23,7 @@ from llmctl.report.numbers import (
     token_amount,
     tokens,
 )
+from llmctl.report.repeats import TITLES, figures, flaky_sentences, heading, legend
 from llmctl.runs.records import ResultEvent
 from llmctl.safe_text import one_line, safe_text
 
@@ -40,11 +41,13 @@ def write_markdown(file: TextIO, report: RunReport, results: Iterable[ResultEven
         file.write(_table(["bank", "prompt", "model"], labels, [row.summary for row in report.targets]))
     if report.tags:
         file.write("\n" + _table(["tag"], [[row.tag] for row in report.tags], [row.summary for row in report.tags]))
+    if report.repeats:
+        file.write(_repeats(report))
     file.writelines(_classes(cell) for cell in report.classifications)
     if report.total.failed:
         file.write(f"\n## Failed: {count(report.total.failed)}\n")
         for result in report.failures:
-            file.write(_case(result, (result.bank, result.case_id) in report.must_pass))
+            file.write(_case(report, result))
         file.write(_and_more(report.total.failed - len(report.failures)))
     if report.total.errors:
         file.write(f"\n## No evidence: {count(report.total.errors)}\n\n")
@@ -137,6 +140,19 @@ def _numbers(summary: Summary) -> list[str]:
     ]
 
 
+def _repeats(report: RunReport) -> str:
+    """What several answers to each case say, and the cases that are flaky."""
+    names = ("bank", "prompt", "model")
+    rows = [[*(_cell(getattr(row.key, name)) for name in names), *figures(row)] for row in report.repeats]
+    text = f"\n## {heading(report)}\n\n{_grid([*names, *TITLES], rows)}\n{legend(report)}\n"
+    for row in report.repeats:
+        cases = ", ".join(f"{code(case, 40)} {passed}" for case, passed in flaky_sentences(row))
+        more = f", and {count(row.unnamed)} more" if row.unnamed else ""
+        if row.statistics.flaky:
+            text += f"\nFlaky with {code(row.key.prompt)} on {code(row.key.model)}: {cases}{more}\n"
+    return text
+
+
 def _classes(cell: CellClasses) -> str:
     """Figures by class, and the whole confusion matrix."""
     key = cell.key
@@ -167,8 +183,10 @@ def _grid(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _case(result: ResultEvent, must_pass: bool) -> str:
-    mark = " (must pass)" if must_pass else ""
+def _case(report: RunReport, result: ResultEvent) -> str:
+    flaky = report.flakiness(result)
+    mark = " (must pass)" if (result.bank, result.case_id) in report.must_pass else ""
+    mark += f" (flaky, {flaky.passed}/{flaky.answers} passed)" if flaky else ""
     text = f"\n### {_name(result)}{mark}\n\n{_target(result)}\n\n"
     if result.expected is not None:
         text += f"Expected:\n\n{fenced(result.expected)}\n"

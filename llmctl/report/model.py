@@ -16,17 +16,20 @@ if TYPE_CHECKING:
     from llmctl.runs.history import RunSummary
     from llmctl.runs.rescore.plan import Apart
     from llmctl.runs.rescore.score import Flip
+    from llmctl.stats.repeats import Repeats
 
 __all__ = [
     "Amount",
     "CaseFacts",
     "CaseKey",
+    "FlakyCase",
     "RescoredFrom",
     "RunHead",
     "RunReport",
     "Summary",
     "TagSummary",
     "TargetKey",
+    "TargetRepeats",
     "TargetSummary",
     "case_facts",
     "has_evidence",
@@ -209,6 +212,40 @@ class TagSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class FlakyCase:
+    """A case that has passed and failed on equal calls."""
+
+    case_id: str
+    passed: int
+    answers: int
+    """With evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRepeats:
+    """What several answers to each case say of a target. All of it is by case, never by answer."""
+
+    key: TargetKey
+    k: int
+    """The most answers with evidence that a case has."""
+    cases: int
+    """With k answers: `pass_at_k` and `pass_hat_k` are of these."""
+    pass_at_k: float | None
+    """Share of cases of which at least one of k answers passes."""
+    pass_hat_k: float | None
+    """Share of cases of which all k answers pass (pass^k)."""
+    statistics: Repeats
+    """Over the cases with two answers or more."""
+    flaky: tuple[FlakyCase, ...]
+    """The first of them, in the bank's order."""
+
+    @property
+    def unnamed(self) -> int:
+        """Flaky cases that are not listed."""
+        return self.statistics.flaky - len(self.flaky)
+
+
+@dataclass(frozen=True, slots=True)
 class RescoredFrom:
     """The run whose answers were scored again, and what that changed."""
 
@@ -241,6 +278,14 @@ class RunReport:
     """The judges, where evaluators ask models."""
     rescored: RescoredFrom | None = None
     """Where stored answers were scored again."""
+    repeats: tuple[TargetRepeats, ...] = ()
+    """By target, where cases were answered more than once."""
+
+    def flakiness(self, result: ResultEvent) -> FlakyCase | None:
+        """How often a result's case has passed, where it is known to be flaky."""
+        key = TargetKey.of(result)
+        mine = (row.flaky for row in self.repeats if row.key == key)
+        return next((case for cases in mine for case in cases if case.case_id == result.case_id), None)
 
     @property
     def missing(self) -> int:

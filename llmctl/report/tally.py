@@ -26,6 +26,7 @@ from llmctl.report.model import (
     Summary,
     TagSummary,
     TargetKey,
+    TargetRepeats,
     TargetSummary,
     has_evidence,
 )
@@ -39,6 +40,8 @@ __all__ = ["KEPT", "Tally"]
 KEPT = 20
 """How many failed results, and how many without evidence, a report holds in full."""
 
+_NAMED = 1_000
+"""How many cases that have failed are known by name: 100 kB."""
 _NUMBERS = 1 << 61
 _HASHES = (1 << 62) - 1
 
@@ -46,7 +49,7 @@ _HASHES = (1 << 62) - 1
 class _Cell:
     """Counts, latencies and clusters over the results of one target that have the same tags."""
 
-    __slots__ = ("counts", "latencies_ms", "packed", "tags", "target")
+    __slots__ = ("clusters", "counts", "latencies_ms", "packed", "repeats", "tags", "target")
 
     def __init__(self, target: TargetKey, tags: Sequence[str]) -> None:
         self.target = target
@@ -54,31 +57,52 @@ class _Cell:
         self.counts = Counts()
         self.latencies_ms = array("d")
         self.packed = array("q")
-        """For each result with evidence its cluster * 2 + passed."""
+        """For each result with evidence its case * 2 + passed."""
+        self.clusters = array("q")
+        """For each of them its cluster; empty where every case is its own."""
+        self.repeats = 1
+        """The highest number of a repeat."""
 
     def add(self, result: ResultEvent, facts: CaseFacts | None, *, evidence: bool) -> None:
         self.counts.add(result, evidence=evidence)
         if evidence:
             if result.latency_ms is not None:
                 self.latencies_ms.append(result.latency_ms)
-            self.packed.append(_cluster(result, facts) << 1 | bool(result.passed))
+            group = None if facts is None else facts.group
+            case = case_number(result, facts)
+            if group is not None or self.clusters:
+                if not self.clusters:
+                    self.clusters = array("q", (value >> 1 for value in self.packed))
+                # That two groups of 100,000 have one hash, and are one cluster, is as likely as 1 to a billion.
+                self.clusters.append(case if group is None else _hashed(result.bank, "group", group))
+            self.packed.append(case << 1 | bool(result.passed))
+            self.repeats = max(self.repeats, result.repeat)
 
     def merge(self, other: _Cell) -> None:
         self.counts.merge(other.counts)
         self.latencies_ms.extend(other.latencies_ms)
+        if self.clusters or other.clusters:
+            self.clusters = array("q", chain(self.cluster_of_each, other.cluster_of_each))
         self.packed.extend(other.packed)
+        self.repeats = max(self.repeats, other.repeats)
+
+    @property
+    def cluster_of_each(self) -> Iterable[int]:
+        """For each result with evidence the number of what is not independent of it: its case, or its group."""
+        return self.clusters or (value >> 1 for value in self.packed)
+
+    @property
+    def by_cluster(self) -> Iterable[int]:
+        """For each result with evidence its cluster * 2 + passed."""
+        if not self.clusters:
+            return self.packed
+        return (cluster << 1 | value & 1 for cluster, value in zip(self.clusters, self.packed, strict=True))
 
 
-def _cluster(result: ResultEvent, facts: CaseFacts | None) -> int:
-    """A number for what is not independent: a case with its repeats, or a group of cases.
-
-    A group's is a hash: that two of 100,000 have one is as likely as 1 to a billion, and would merge two clusters.
-    """
-    if facts is not None:
-        if facts.group is not None:
-            return _hashed(result.bank, "group", facts.group)
-        if 0 <= facts.order < _NUMBERS:
-            return facts.order
+def case_number(result: ResultEvent, facts: CaseFacts | None) -> int:
+    """A number for a case, the same for all its results: its place in the plan, or a hash where that is not known."""
+    if facts is not None and 0 <= facts.order < _NUMBERS:
+        return facts.order
     return _hashed(result.bank, "case", result.case_id)
 
 
@@ -106,7 +130,7 @@ def _summary(cells: Sequence[_Cell], planned: int | None) -> Summary:
     for cell in cells:
         counts.merge(cell.counts)
     median_ms, slow_ms = _latencies(cells)
-    sums = ClusterSums.of(_clusters(chain.from_iterable(cell.packed for cell in cells)))
+    sums = ClusterSums.of(_clusters(chain.from_iterable(cell.by_cluster for cell in cells)))
     return Summary(
         planned=planned,
         done=counts.done,
@@ -192,6 +216,8 @@ class Tally:
         self._failures = _First(kept)
         self._errors = _First(kept)
         self._error_kinds: Counter[str] = Counter()
+        self._failed_cases: dict[int, str] = {}
+        """The ids of cases that have failed, by their number: of flaky ones the report says the names."""
 
     def add(self, result: ResultEvent) -> None:
         """Count a result."""
@@ -209,6 +235,8 @@ class Tally:
             self._errors.add(self._rank(result, facts), result)
         elif not result.passed:
             self._failures.add(self._rank(result, facts), result)
+            if len(self._failed_cases) < _NAMED:
+                self._failed_cases.setdefault(case_number(result, facts), result.case_id)
 
     def merge(self, other: Tally) -> None:
         """Count all that another tally of the same plan has counted."""
@@ -222,6 +250,7 @@ class Tally:
         self._errors.merge(other._errors, self._arrived)
         self._error_kinds.update(other._error_kinds)
         self._classes.merge(other._classes)
+        self._failed_cases = {**other._failed_cases, **self._failed_cases}
         self._arrived += other._arrived
 
     def report(self, head: RunHead) -> RunReport:
@@ -239,13 +268,27 @@ class Tally:
             error_kinds=dict(sorted(self._error_kinds.items())),
             classifications=self._classes.report(self._cluster_size),
             must_pass=frozenset((r.bank, r.case_id) for r in kept if self._must_pass(r)),
+            repeats=tuple(self._repeats()),
         )
+
+    def _repeats(self) -> Iterator[TargetRepeats]:
+        """What repeats say, for each target that has any; nothing of it is computed for a run without."""
+        found: dict[TargetKey, list[_Cell]] = {}
+        for cell in self._cells.values():
+            found.setdefault(cell.target, []).append(cell)
+        for key, cells in sorted(found.items()):
+            if max(cell.repeats for cell in cells) > 1:
+                from llmctl.report.repeats import repeats_of  # numpy
+
+                row = repeats_of(key, [cell.packed for cell in cells], self._failed_cases)
+                if row.statistics.cases:
+                    yield row
 
     def _cluster_size(self, key: TargetKey) -> float:
         """How many results with evidence of a target stand in a cluster, on average."""
-        packed = [cell.packed for cell in self._cells.values() if cell.target == key]
-        total = sum(map(len, packed))
-        return total / len({value >> 1 for value in chain.from_iterable(packed)}) if total else 1.0
+        mine = [cell for cell in self._cells.values() if cell.target == key]
+        total = sum(len(cell.packed) for cell in mine)
+        return total / len(set(chain.from_iterable(cell.cluster_of_each for cell in mine))) if total else 1.0
 
     def _targets(self, total: Summary, *, whole: bool) -> Iterator[TargetSummary]:
         """A target without a single result is a row too."""

@@ -25,6 +25,7 @@ from llmctl.report.numbers import (
     token_amount,
     tokens,
 )
+from llmctl.report.repeats import repeats_text
 from llmctl.runs.records import ResultEvent
 from llmctl.safe_text import one_line
 
@@ -49,6 +50,7 @@ def report_text(report: RunReport, width: int) -> Text:
     parts = [
         _by_target(report, width),
         _by_tag(report, width),
+        repeats_text(report, width),
         classification_text(report, width),
         _failures(report, width),
         _errors(report, width),
@@ -123,12 +125,19 @@ def _failures(report: RunReport, width: int) -> Text | None:
         return None
     text = styled(f"Failed: {count(report.total.failed)}\n", "bold red")
     for result in report.failures:
-        text.append_text(_failed_case(result, (result.bank, result.case_id) in report.must_pass, width))
+        text.append_text(_failed_case(result, _mark(report, result), width))
     return _and_more(text, report.total.failed - len(report.failures))
 
 
-def _failed_case(result: ResultEvent, must_pass: bool, width: int) -> Text:
-    text = _case_line(result, width, "must pass" if must_pass else "")
+def _mark(report: RunReport, result: ResultEvent) -> str:
+    """What is said of a failed case beside its name."""
+    flaky = report.flakiness(result)
+    marks = ["must pass"] if (result.bank, result.case_id) in report.must_pass else []
+    return ", ".join([*marks, f"flaky, {flaky.passed}/{flaky.answers} passed"] if flaky else marks)
+
+
+def _failed_case(result: ResultEvent, mark: str, width: int) -> Text:
+    text = _case_line(result, width, mark)
     if result.expected is not None:
         text.append_text(block("expected", Cell(_short(result.expected, width)), width))
     if result.output is None:

@@ -55,6 +55,8 @@ class RunOptions:
     """Stop after this many cases that failed or have no evidence."""
     seed: int | None = None
     """Of the random order in which a gate sends the cases; None: the plan's order."""
+    fills: bool = False
+    """The run only makes what a comparison lacks: `@last` passes over it."""
 
     def as_data(self) -> dict[str, object]:
         """For the journal; command and label stand beside it there."""

@@ -216,9 +216,7 @@ _LOGGED_TEXTS = (
     *("endpoint", "outcome", "output", "finish_reason", "error", "prompt_name", "prompt_version", "user"),
     *("environment", "not_replayable"),
 )
-_LOGGED_COUNTS = (
-    *("line", "raw_at", "status", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens"),
-)
+_LOGGED_COUNTS = (*("line", "raw_at", "status", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens"),)
 _LOGGED_AMOUNTS = ("started_at", "latency_ms", "ttft_ms", "cost_usd")
 _LOGGED_DATA = ("messages", "tools", "tool_choice", "response_format", "params", "tool_calls", "variables", "metadata")
 _SAID = {"kind": "VARCHAR", "value": "DOUBLE", "text": "VARCHAR", "name": "VARCHAR", "source": "VARCHAR"} | {

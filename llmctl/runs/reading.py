@@ -102,7 +102,7 @@ class ProjectReader:
 
     def _bank_names(self, named: Sequence[str]) -> list[str]:
         if named:
-            return list(dict.fromkeys(loader.resolve_bank_name(self.config, text) for text in named))
+            return loader.resolve_bank_names(self.config, named)
         return loader.bank_names(self.config, self._tree)
 
     def _references(self, bank: Bank, wanted: Sequence[PromptReference], *, named: bool) -> Sequence[PromptReference]:

@@ -13,8 +13,11 @@ from llmctl.runs.rows import Row
 __all__ = ["RunsCalled", "find_run", "known_names", "nearest_hint", "runs_called"]
 
 _MIN_PREFIX = 6
-_RUNS = "journal_rows ANTI JOIN (FROM judge_rows ANTI JOIN target_rows USING (run_id)) USING (run_id)"
-"""Journals but for those of calibrations, which have a judge and no target."""
+_RUNS = (
+    "journal_rows ANTI JOIN (FROM judge_rows ANTI JOIN target_rows USING (run_id)) USING (run_id) "
+    "ANTI JOIN (FROM run_heads WHERE json_extract_string(options, '$.fills') = 'true') USING (run_id)"
+)
+"""Journals but for those of calibrations (a judge and no target) and of runs that fill a comparison's gaps."""
 Rows = Callable[[str, object], list[Row]]
 """Looks something up in the store."""
 

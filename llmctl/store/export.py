@@ -19,7 +19,20 @@ __all__ = ["view_rows"]
 
 _OF_CALLS = ("calls", "attempts")
 _NOT_OF_RUNS = ("traffic",)
-_ORDER = ("run_id", "import_id", "position", "bank", "case_id", "prompt", "model", "repeat", "metric", "call_id", "number", "name")
+_ORDER = (
+    "run_id",
+    "import_id",
+    "position",
+    "bank",
+    "case_id",
+    "prompt",
+    "model",
+    "repeat",
+    "metric",
+    "call_id",
+    "number",
+    "name",
+)
 """The same store makes the same file."""
 
 
@@ -39,7 +52,7 @@ def view_rows(layout: Layout, view: str, run_id: str | None, *, wait_s: float = 
 
 def _condition(view: str) -> str:
     if view in _NOT_OF_RUNS:
-        return "true OR $run IS NULL"
+        return "$run IS NOT NULL"
     if view not in _OF_CALLS:
         return "run_id = $run"
     return "run_id = $run OR call_id IN (SELECT call_id FROM result_rows WHERE run_id = $run)"

@@ -84,7 +84,7 @@ def _single_statement(con: DuckDBPyConnection, query: Query) -> str:
         raise _located(query, len(statements[0].query.encode()), "There is more than one statement.", "Give one.")
     kind = statements[0].type.name
     text = _without_semicolon(query.text)
-    if kind not in _READING:
+    if kind not in _READING or not _is_subquery(con, text):
         raise _located(query, 0, f"The store is read only: {_kind(kind)} is refused.", "Write a SELECT.")
     return text
 

@@ -31,7 +31,6 @@ def call_identity(call: LoggedCall, raw: str) -> str:
     return hashed.hexdigest()
 
 
-
 def feedback_identity(feedback: LoggedFeedback, raw: str) -> str:
     """The same of what somebody said of a call."""
     hashed = hashlib.blake2b(digest_size=ID_DIGITS // 2)

@@ -1,4 +1,4 @@
-"""Writes a traffic journal, `<store>/traffic/<id>.jsonl`: what was logged, once, line by line, checksummed, never changed.
+"""Writes a traffic journal, `<store>/traffic/<id>.jsonl`: checksummed lines that never change.
 
 It is written from one thread. A line is in the file after `flush`, on the disk after `sync`; `close` does both.
 """
@@ -43,7 +43,13 @@ class TrafficJournal:
     """The one writer of a traffic journal, as a context manager."""
 
     def __init__(
-        self, store: Path, head: TrafficHead, redactor: Redactor, *, now: float | None = None, calls: FileCalls | None = None
+        self,
+        store: Path,
+        head: TrafficHead,
+        redactor: Redactor,
+        *,
+        now: float | None = None,
+        calls: FileCalls | None = None,
     ) -> None:
         """Create a journal of its own. `redactor` takes keys out of everything that is written.
 
@@ -82,8 +88,8 @@ class TrafficJournal:
     ) -> str:
         """Add a record with what was logged; its id. It may stand in a buffer until `flush`.
 
-        `record_id`: where the caller has made it already. `kept`: the raw text without what is not to be kept; the id is
-        made of `raw` all the same. One text given for several records, one after the other, is written once.
+        `record_id`: where the caller has made it already. `kept`: the raw text without what is not to be kept; the id
+        is made of `raw` all the same. One text given for several records, one after the other, is written once.
 
         Raises:
             StoreError: the disk is full or broken.

@@ -22,8 +22,6 @@ HEAD, CALL, FEEDBACK, END = "traffic", "logged_call", "logged_feedback", "traffi
 _CALL_FIELDS = tuple(field.name for field in fields(LoggedCall))
 _CALL_VALUES = attrgetter(*_CALL_FIELDS)
 _FEEDBACK_FIELDS = tuple(field.name for field in fields(LoggedFeedback))
-_ESCAPED = ("\\u00",)
-"""Where a raw line writes letters as escapes, a key in it cannot be seen before it is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,9 @@ class LineEncoder:
 
     def call(self, call: LoggedCall, call_id: str, origin: Origin, raw: str | None, raw_at: int | None) -> bytes:
         """The body of a call's line; `raw_at`: the line beginning at this byte holds its raw text."""
-        values = {name: value for name, value in zip(_CALL_FIELDS, _CALL_VALUES(call), strict=True) if value is not None}
+        values = {
+            name: value for name, value in zip(_CALL_FIELDS, _CALL_VALUES(call), strict=True) if value is not None
+        }
         return self._body(CALL, call_id, origin, values, raw, raw_at)
 
     def feedback(self, said: LoggedFeedback, said_id: str, origin: Origin, raw: str | None) -> bytes:
@@ -66,11 +66,7 @@ class LineEncoder:
         line.update(values)
         if raw is not None:
             line["raw"] = raw
-        body = _dumped(line)
-        # What was logged is looked at instead of the line, which holds it twice; a record has nothing that is not in it.
-        if raw is None or _ESCAPED[0] in raw or self._redactor.any_may_hold((raw,)):
-            body = self._safe(body)
-        return body[1:]
+        return self._safe(_dumped(line))[1:]
 
     def _safe(self, body: bytes) -> bytes:
         text = body.decode()

@@ -25,6 +25,9 @@ answers = [
   {match = "polite.*open", answer = "hours"},
 ]
 """
+FRIENDLY = BANK.replace(
+    "expected: shipping", 'expected: "shipping, dear friend, with the kindest regards of the whole team"'
+)
 
 
 @pytest.fixture
@@ -32,8 +35,7 @@ def repository(project: Path) -> Path:
     """The project, committed; the fake model answers a polite prompt otherwise."""
     write(project, "llmctl.toml", EDITED)
     write(project, ".gitignore", ".llmctl\n")
-    answer = "shipping, dear friend, with the kindest regards of the whole team"
-    write(project, "testbanks/route.yaml", BANK.replace("expected: shipping", f'expected: "{answer}"'))
+    write(project, "testbanks/route.yaml", FRIENDLY)
     commit_all(project)
     return project
 
@@ -106,18 +108,15 @@ def test_a_run_is_a_side_and_so_is_a_label(llmctl: Invoke, repository: Path) -> 
 
 def test_changed_evaluators_are_used_for_both_runs(llmctl: Invoke, repository: Path) -> None:
     llmctl("eval", "--label", "before")
-    write(
-        repository,
-        "testbanks/route.yaml",
-        BANK.replace("expected: hours", "expected: other").replace("exact\n", "exact: {ignore_case: true}\n"),
-    )
+    changed = FRIENDLY.replace("expected: hours", "expected: other").replace("exact\n", "exact: {ignore_case: true}\n")
+    write(repository, "testbanks/route.yaml", changed)
     llmctl("eval", "--label", "after")
     for sides in (("before", "after"), ("after", "before")):
         result = json.loads(llmctl("diff", *sides, "--json").out)
         (cell,) = result["cells"]
         assert result["empty"]
         assert (cell["pairs"], cell["rescored"], cell["apart"]["count"]) == (3, 3, 0)
-        assert cell["rate_a"]["passed"] == cell["rate_b"]["passed"] == 2
+        assert cell["rate_a"]["passed"] == cell["rate_b"]["passed"] == 3  # 2 by what was expected before
         assert [row["mean_a"] == row["mean_b"] for row in cell["metrics"]] == [True, True]
         assert {change["kind"] for change in result["changes"]} == {"evaluators", "bank"}
 

@@ -117,6 +117,25 @@ def test_json_is_exact_and_safe_to_show(ending: str) -> None:
     assert "é 👩" in shown
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("'nan'::DOUBLE", "null"),
+        ("'-infinity'::DOUBLE", "null"),
+        ("'NaN'", '"NaN"'),
+        ("chr(127)", '"\\u007f"'),
+        ("chr(27)", '"\\u001B"'),
+        ("9007199254740993", "9007199254740993"),
+        ("170141183460469231731687303715884105727", "170141183460469231731687303715884105727"),
+        ("{'é': 170141183460469231731687303715884105727}", '{"é":170141183460469231731687303715884105727}'),
+        ("1.10::DECIMAL(5, 2)", "1.1"),
+        ("'{\"a\": 1}'::JSON", '{"a":1}'),
+    ],
+)
+def test_a_value_as_json(value: str, shown: str) -> None:
+    assert written(f"SELECT {value} AS x", ".jsonl") == f'{{"x":{shown}}}\n'
+
+
 def test_a_list_of_no_rows_is_a_list() -> None:
     assert written("SELECT 1 AS x WHERE false", ".json") == "[]\n"
     assert written("SELECT 1 AS x WHERE false", ".jsonl") == ""

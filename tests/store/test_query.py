@@ -52,6 +52,12 @@ def problem(layout: Layout, text: str) -> Problem:
         ("SELECT 1; SELECT 2", (1, 11), "There is more than one statement.", "Give one."),
         ("DROP VIEW results", (1, 1), "The store is read only: DROP is refused.", "Write a SELECT."),
         (
+            "COPY (PIVOT results ON repeat USING count(*)) TO 'x'",
+            (1, 1),
+            "The store is read only: this statement is refused.",
+            "Write a SELECT.",
+        ),
+        (
             "SELECT case_id FROM results GROUP BY bank",
             (1, 8),
             'Column "case_id" must appear in the GROUP BY clause or must be part of an aggregate function.',

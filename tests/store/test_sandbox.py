@@ -89,7 +89,6 @@ TABLES = [
     "parquet_metadata('{secret}')",
     "sniff_csv('{secret}')",
     "duckdb_extensions()",
-    "layout",  # a variable of this process
     "enable_logging()",
     "sqlite_scan('{secret}', 't')",
     "query('COPY (SELECT 1) TO ''{other}''')",
@@ -161,7 +160,7 @@ def test_rows_that_never_end_are_stopped(layout: Layout) -> None:
 
 def test_a_query_that_needs_too_much_memory_is_stopped(layout: Layout) -> None:
     with pytest.raises(UnfinishedError, match="more than 64 MB of memory"):
-        found(layout, "SELECT len(list(range::VARCHAR)) FROM range(100000000)", Limits(memory_mb=64))
+        found(layout, "SELECT len(list(range)) FROM range(30000000)", Limits(memory_mb=64))  # 240 MB
     assert not any(layout.scratch.iterdir())
 
 

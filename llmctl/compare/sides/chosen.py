@@ -75,7 +75,7 @@ class Chosen:
     def _bank_names(self) -> list[str]:
         config, named = self.context.config, self.context.selection.banks
         if named:
-            return list(dict.fromkeys(loader.resolve_bank_name(config, text) for text in named))
+            return loader.resolve_bank_names(config, named)
         names = loader.bank_names(config, WorkingTree(config.root))
         return [name for name in names if self.scope is None or name in self.scope.banks]
 

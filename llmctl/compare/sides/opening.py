@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -59,23 +59,34 @@ class OpenSides:
 
     def lacking(self) -> frozenset[UnitName]:
         """Every result of files whose answer or judgement is missing."""
-        plan, stored = self._plan, self._stored
-        if plan is None or stored is None:
+        stored = self._stored
+        if stored is None:
             return frozenset()
         unjudged = frozenset(stored.unjudged)
-        units, cases = plan.units.reader(), LineReader(plan.journal)
-        found = []
+        missing = (number for number in self._numbers if number not in stored.known or number in unjudged)
+        return frozenset(name for name, _ in self._units(missing))
+
+    def call_keys(self) -> dict[UnitName, str]:
+        """The key of the call that each result of files is made from, as results have it."""
+        return dict(self._units(self._numbers))
+
+    @property
+    def _numbers(self) -> range:
+        return range(len(self._plan.units) if self._plan else 0)
+
+    def _units(self, numbers: Iterable[int]) -> Iterator[tuple[UnitName, str]]:
+        """Some of the plan's results by name, with the key of their call."""
+        if self._plan is None:
+            return
+        units, cases = self._plan.units.reader(), LineReader(self._plan.journal)
         try:
-            for number in range(len(plan.units)):
-                if number in stored.known and number not in unjudged:
-                    continue
+            for number in numbers:
                 unit = units.unit(number)
                 case = cases.fields_at(unit.case_position).fields
-                name = plan.targets[unit.target].name
-                found.append(UnitName(case["bank"], case["case_id"], name.prompt, name.model, unit.repeat))
+                name = self._plan.targets[unit.target].name
+                yield UnitName(case["bank"], case["case_id"], name.prompt, name.model, unit.repeat), unit.key.hex()
         finally:
             cases.close()
-        return frozenset(found)
 
 
 @contextmanager
@@ -194,7 +205,9 @@ def _oldest(counts: Sequence[TargetCount]) -> datetime | None:
 def _title(reference: SideReference) -> str:
     """What a side of files is called by people."""
     commit = f" ({reference.commit[:7]})" if reference.commit else ""
-    if reference.branched_from:
+    if reference.branched_from == "HEAD":
+        where = f"HEAD{commit}"
+    elif reference.branched_from:
         where = f"the commit where this branch left {reference.branched_from}{commit}"
     elif reference.rev:
         where = f"{reference.rev}{commit}"

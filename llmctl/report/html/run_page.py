@@ -15,6 +15,7 @@ from llmctl.report.html.page import Listing, write_page
 from llmctl.report.html.rows import Reason, Row, Status
 from llmctl.report.judges import judging_lines
 from llmctl.report.model import RunReport
+from llmctl.report.repeats import TITLES, figures, flaky_sentences, heading, legend
 from llmctl.runs.records import MetricScore, ResultEvent
 
 __all__ = ["result_row", "write_run_page"]
@@ -30,6 +31,12 @@ def write_run_page(file: TextIO, report: RunReport, results: Iterable[ResultEven
         "errors": [Card.of(result_row(result)) for result in report.errors],
         "classes": [_Classes(cell) for cell in report.classifications],
         "judging": judging_lines(report),
+        "repeats": {
+            "heading": heading(report),
+            "titles": TITLES,
+            "rows": [(row, figures(row), flaky_sentences(row)) for row in report.repeats],
+            "legend": legend(report),
+        },
     }
     write_page(file, "run.html", values, _LISTING, map(result_row, results))
 

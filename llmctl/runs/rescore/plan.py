@@ -178,7 +178,7 @@ def _bank_names(config: Config, old: OldRun, named: Sequence[str]) -> list[str]:
     """The banks of the run, or those of them that are named."""
     if not named:
         return list(old.banks)
-    names = list(dict.fromkeys(loader.resolve_bank_name(config, text) for text in named))
+    names = loader.resolve_bank_names(config, named)
     strange = [name for name in names if name not in old.banks]
     if strange:
         raise UsageError(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from llmctl.errors import UsageError
 from llmctl.runs.selection import PromptReference, Selection
+from llmctl.stats.clustered import estimate_difference
 from llmctl.stats.paired import mcnemar
 from llmctl.stats.tango import tango_interval
 from tests.compare.diff.samples import Answer, SampleCase, Store, Target, cases
@@ -153,6 +154,10 @@ def test_groups_are_clusters_and_repeats_are_means(store: Store) -> None:
     assert cell.difference
     assert cell.difference.method == "clustered t, sign-flip p"
     assert cell.difference.value == pytest.approx((-1 / 3 - 1) / 6)
+    before, after = [1, 1, 2 / 3, 1, 1 / 3, 0], [1, 2 / 3, 2 / 3, 0, 1 / 3, 0]
+    estimate = estimate_difference(before, after, [0, 0, 1, 1, 2, 2])
+    interval = estimate.interval() if estimate else None
+    assert interval and cell.difference.high == pytest.approx(interval.high)
     assert cell.rate_a.passed == pytest.approx(4) and cell.rate_a.evidence == 6
 
 

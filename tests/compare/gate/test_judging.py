@@ -10,7 +10,7 @@ from llmctl.compare.cells import Cell
 from llmctl.compare.gate.evidence import CellEvidence
 from llmctl.compare.gate.judging import CellInput, judge_cells, rules_for
 from llmctl.compare.gate.pairs import Pairs
-from llmctl.compare.verdict import CellVerdict, GateReport, RuleName, Verdict
+from llmctl.compare.verdict import CellVerdict, GateReport, RuleName, Verdict, worst
 from llmctl.errors import ExitCode, UsageError
 from llmctl.project.models import GateRules, GateSettings, RateRule
 from tests.compare.gate.samples import evidence, judged, rule_of
@@ -31,6 +31,21 @@ def test_every_rule_that_is_written_is_judged_and_the_worst_is_the_cells() -> No
     assert (cell.verdict, cell.passed, cell.evidence, cell.baseline_passed) == (PASS, 180, 180, 180)
     cell = judged(evidence(["FPP", *["PPP"] * 59], facts, side="b"), ALL, before)
     assert (cell.verdict, verdicts(cell)[RuleName.MUST_PASS], verdicts(cell)[RuleName.MARGIN]) == (FAIL, FAIL, PASS)
+
+
+@pytest.mark.parametrize(
+    ("several", "one"),
+    [
+        ([PASS, OPEN], OPEN),
+        ([PASS, NOT], NOT),
+        ([OPEN, NOT], NOT),
+        ([NOT, OPEN, FAIL, PASS], FAIL),
+        ([PASS, PASS], PASS),
+        ([], NOT),
+    ],
+)
+def test_the_worst_of_several_verdicts(several: list[Verdict], one: Verdict) -> None:
+    assert worst(several) is one
 
 
 def test_nothing_passes_without_enough_evidence() -> None:

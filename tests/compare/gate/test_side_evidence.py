@@ -139,6 +139,21 @@ def test_deciding_cases_get_their_texts(ticket_project: Path, llmctl: Invoke) ->
     assert {case.baseline_output for rule in alone.rules for case in rule.cases} == {None}
 
 
+def test_of_several_answers_a_failing_one_is_shown_beside_one_that_passed_before(
+    ticket_project: Path, llmctl: Invoke
+) -> None:
+    config = ticket_project / "llmctl.toml"
+    config.write_text(config.read_text() + 'options.faults = ["ok", "empty"]\n')
+    bank = BANK.replace("must_pass: true", "must_pass: false")
+    write(ticket_project, "testbanks/triage.yaml", bank)
+    llmctl("eval", "-k", "card", "-r", "2", "-j", "1")
+    side = last_run(ticket_project)
+    cells = judge_cells([CellInput(side_evidence(side)[CELL], GateRules(RateRule(0.9)))], GateSettings())
+    (cell,) = with_texts(cells, side, side)
+    (case,) = cell.rules[0].cases
+    assert (case.passed, case.evidence, case.output, case.baseline_output) == (1, 2, "", "billing")
+
+
 def test_the_origin_of_a_prompt_is_its_commit_and_digest(ticket_project: Path, llmctl: Invoke) -> None:
     commit_all(ticket_project)
     head = subprocess.run(

@@ -33,6 +33,16 @@ def run(
     return run_missing(Session(root), context(root, selection), references, options)
 
 
+def test_last_means_the_run_before_it(tracked: Path, llmctl: Invoke) -> None:
+    llmctl("eval", "-k", "card")
+    own = runs(tracked)
+    look = context(tracked)
+    assert run(tracked, *resolve_pair("main", None, look)) is not None
+    assert len(runs(tracked)) == 2
+    look = context(tracked)
+    assert [resolve("@last", look).run_id] == own
+
+
 def test_only_what_is_missing_is_sent_from_git_without_a_checkout(
     server: OpenAIServer, tracked: Path, llmctl: Invoke
 ) -> None:

@@ -1,0 +1,120 @@
+"""A stream that was logged chunk by chunk, put together into the response that it amounts to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from llmctl.traffic.readers.values import decoded
+
+__all__ = ["joined_chunks", "joined_events", "sse_events"]
+
+
+def sse_events(body: str) -> list[object]:
+    """The events of a stream that was logged as its text: lines `data: {...}`."""
+    found = (line[5:].strip() for line in body.splitlines() if line.startswith("data:"))
+    return [decoded(data) for data in found if data and data != "[DONE]"]
+
+
+def joined_chunks(chunks: Sequence[object]) -> dict[str, Any] | None:
+    """The chat completion that OpenAI's chunks amount to; None: there is no chunk among them."""
+    found = [chunk for one in chunks if isinstance(chunk := decoded(one), Mapping)]
+    if not found:
+        return None
+    if len(found) == 1 and not _deltas(found):
+        return dict(found[0])
+    whole: dict[str, Any] = {}
+    for chunk in found:
+        whole.update({name: chunk[name] for name in ("id", "created", "model", "usage", "error") if chunk.get(name)})
+    deltas = _deltas(found)
+    if not deltas:
+        return whole
+    finish = [delta["finish_reason"] for delta in deltas if delta.get("finish_reason")]
+    message = _message([delta["delta"] for delta in deltas if isinstance(delta.get("delta"), Mapping)])
+    if not any(isinstance(delta.get("delta"), Mapping) for delta in deltas):
+        message["content"] = _joined(deltas, "text")
+    return {**whole, "choices": [{"index": 0, "message": message, "finish_reason": finish[-1] if finish else None}]}
+
+
+def _deltas(chunks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What each chunk says of the first choice."""
+    choices = (one for chunk in chunks for one in chunk.get("choices") or () if isinstance(one, Mapping))
+    return [one for one in choices if not one.get("index") and not {"delta", "text"}.isdisjoint(one)]
+
+
+def _message(deltas: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": _joined(deltas, "content")}
+    message["refusal"] = _joined(deltas, "refusal")
+    calls = _calls(part for delta in deltas for part in delta.get("tool_calls") or () if isinstance(part, Mapping))
+    legacy = [{"function": one} for delta in deltas if isinstance(one := delta.get("function_call"), Mapping)]
+    calls += _calls(legacy)
+    if calls:
+        message["tool_calls"] = calls
+    return message
+
+
+def _joined(pieces: Sequence[Mapping[str, Any]], name: str) -> str | None:
+    found = [piece[name] for piece in pieces if isinstance(piece.get(name), str)]
+    return "".join(found) if found else None
+
+
+def _calls(parts: Iterator[Mapping[str, Any]] | Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Tool calls whose arguments came in pieces, each with the index of its call."""
+    calls: dict[int, dict[str, Any]] = {}
+    for part in parts:
+        index = part.get("index")
+        place = index if isinstance(index, int) else 0
+        call = calls.setdefault(place, {"type": "function", "function": {"name": "", "arguments": ""}})
+        if part.get("id"):
+            call["id"] = part["id"]
+        function = part.get("function")
+        for name in ("name", "arguments"):
+            if isinstance(function, Mapping) and isinstance(function.get(name), str):
+                call["function"][name] += function[name]
+    return [calls[place] for place in sorted(calls)]
+
+
+def joined_events(events: Sequence[object]) -> dict[str, Any] | None:
+    """The response that the events of a stream amount to, Anthropic's or of OpenAI's Responses API; None: neither."""
+    found = [event for one in events if isinstance(event := decoded(one), Mapping)]
+    for event in reversed(found):
+        # response.completed, response.incomplete, response.failed: it ends with the whole response
+        if str(event.get("type", "")).startswith("response.") and isinstance(event.get("response"), Mapping):
+            return dict(event["response"])
+    return _anthropic(found) if any(event.get("type") == "message_start" for event in found) else None
+
+
+def _anthropic(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    whole: dict[str, Any] = {"type": "message", "role": "assistant", "usage": {}}
+    blocks: dict[int, dict[str, Any]] = {}
+    for event in events:
+        kind, index = event.get("type"), event.get("index")
+        delta = event["delta"] if isinstance(event.get("delta"), Mapping) else {}
+        if kind == "message_start" and isinstance(event.get("message"), Mapping):
+            whole.update(event["message"])
+            whole["usage"] = dict(event["message"].get("usage") or {})
+        elif kind == "content_block_start" and isinstance(event.get("content_block"), Mapping):
+            blocks[index if isinstance(index, int) else len(blocks)] = dict(event["content_block"])
+        elif kind == "content_block_delta" and isinstance(index, int):
+            _add(blocks.setdefault(index, {"type": "text", "text": ""}), delta)
+        elif kind == "message_delta":
+            whole.update({name: value for name, value in delta.items() if value is not None})
+            used = event.get("usage")
+            whole["usage"].update(used if isinstance(used, Mapping) else {})
+        elif kind == "error":
+            whole["error"] = event.get("error")
+    whole["content"] = [_block(blocks[index]) for index in sorted(blocks)]
+    return whole
+
+
+def _add(block: dict[str, Any], delta: Mapping[str, Any]) -> None:
+    for name in ("text", "thinking", "partial_json"):
+        if isinstance(delta.get(name), str):
+            block[name] = str(block.get(name) or "") + delta[name]
+
+
+def _block(block: dict[str, Any]) -> dict[str, Any]:
+    if "partial_json" not in block:
+        return block
+    given = block.pop("partial_json")
+    return {**block, "input": decoded(given) if given else {}}
