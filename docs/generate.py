@@ -10,6 +10,7 @@ from pathlib import Path
 PAGE = Path(__file__).parent / "commands.md"
 COMMANDS = (
     *("", "init", "validate", "eval", "try", "rescore", "runs", "show"),
+    *("diff", "gate", "baseline", "baseline save", "baseline show", "sql", "export"),
     *("judge", "judge calibrate", "models", "models pull", "models list", "doctor", "schema"),
     *("import", "import promptfoo", "import openai-evals", "import inspect", "bank", "bank import", "bank export"),
 )
@@ -21,10 +22,12 @@ Every command that reports takes `--json`. The report goes to standard output, p
 
 | exit | meaning |
 |---|---|
-| 0 | done (for `eval`: also when cases failed) |
-| 1 | `eval --strict`: a case failed; `validate --strict`: a warning |
-| 2 | usage, configuration or file error, empty selection; nothing was sent |
-| 4 | key, provider, store or disk: it could not finish, or too many results have no evidence; what was done is kept |
+| 0 | done (for `eval`: also when cases failed); for `gate`: PASS |
+| 1 | `gate`: FAIL; `eval --strict`: a case failed; `validate --strict`: a warning |
+| 2 | usage, configuration or file error, empty selection, no rule to judge by; nothing was sent |
+| 3 | `gate`: INCONCLUSIVE, the evidence is sound but too little |
+| 4 | key, provider, store or disk: it could not finish, or too many results have no evidence; what was done is kept. For `gate`: NOT EVALUATED |
+| 5 | stopped by a budget or by `-x`; what was done is kept |
 | 130, 143 | interrupted, terminated; what was done is kept |
 """
 

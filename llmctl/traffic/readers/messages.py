@@ -48,7 +48,12 @@ def messages_from(value: object) -> tuple[Message, ...] | None:
     if not isinstance(value, Sequence) or not value:
         return None
     for one in value:
-        if type(one) is not dict or one.keys() != _PLAIN or one["role"] not in _KNOWN or type(one["content"]) is not str:
+        if (
+            type(one) is not dict
+            or one.keys() != _PLAIN
+            or one["role"] not in _KNOWN
+            or type(one["content"]) is not str
+        ):
             return _normalised(value)
     return tuple(value)
 
