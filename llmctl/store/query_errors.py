@@ -101,6 +101,6 @@ def _hint(message: str, said: dict[str, Any], columns: Sequence[str]) -> str | N
     candidates = [one for one in str(said.get("candidates", "")).split(",") if one]
     is_column = missing is not None or said.get("error_subtype") == "COLUMN_NOT_FOUND"
     near = difflib.get_close_matches(name, [*candidates, *(columns if is_column else ())], n=1)
-    if near or candidates:
-        return f'Did you mean "{near[0] if near else candidates[0]}"?'
+    if near:
+        return f'Did you mean "{near[0]}"?'
     return "`llmctl sql --tables` lists what there is." if is_column or "does not exist" in message else None

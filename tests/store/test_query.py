@@ -43,7 +43,12 @@ def problem(layout: Layout, text: str) -> Problem:
         ("SELECT scre FROM results", (1, 8), 'There is no column "scre".', 'Did you mean "score"?'),
         ("SELECT 'é😀', scre FROM results", (1, 14), 'There is no column "scre".', 'Did you mean "score"?'),
         ("SELECT 1,\n  r.scre\nFROM results r", (2, 3), '"r" has no column "scre".', 'Did you mean "score"?'),
-        ("SELECT zzzzzz FROM results", (1, 8), 'There is no column "zzzzzz".', None),
+        (
+            "SELECT zzzzzz FROM results",
+            (1, 8),
+            'There is no column "zzzzzz".',
+            "`llmctl sql --tables` lists what there is.",
+        ),
         ("SELECT *\nFROM reslts", (2, 6), 'There is no table or view "reslts".', 'Did you mean "results"?'),
         ("SELECT mediam(score) FROM results", (1, 8), 'There is no function "mediam".', 'Did you mean "median"?'),
         ("SELECT x.score FROM results", (1, 8), 'The query names no table "x" after FROM.', None),

@@ -160,7 +160,7 @@ def test_rows_that_never_end_are_stopped(layout: Layout) -> None:
 
 def test_a_query_that_needs_too_much_memory_is_stopped(layout: Layout) -> None:
     with pytest.raises(UnfinishedError, match="more than 64 MB of memory"):
-        found(layout, "SELECT len(list(range)) FROM range(30000000)", Limits(memory_mb=64))  # 240 MB
+        found(layout, "SELECT len(list(range)) FROM range(12000000)", Limits(memory_mb=64))  # 96 MB
     assert not any(layout.scratch.iterdir())
 
 
