@@ -89,3 +89,16 @@ def test_a_prompt_that_is_in_no_commit_cannot_be_asked_again(saved: Path, llmctl
     found = {rule["rule"]: rule for rule in cell["rules"]}
     assert result.code == 4
     assert "cannot be asked again" in found["max_new_failures"]["sentence"]
+
+
+def test_a_prompt_that_was_committed_with_its_baseline_is_found(saved: Path, llmctl: Invoke) -> None:
+    write(saved, "prompts/p.yaml", 'model: fake\ntemplate: "Say this: {{ q }}"\n')
+    assert llmctl("eval").code == 0
+    assert llmctl("baseline", "save").code == 0  # names the commit before the one that it goes into
+    git(saved, "add", ".")
+    git(saved, "commit", "-qm", "another prompt, and its baseline")
+    write(saved, "prompts/p.yaml", "model: fake\ntemplate: \"{{ 'No' if q == 'word 3' else 'Say' }} {{ q }}\"\n")
+    result = llmctl("gate", "--json")
+    [cell] = json.loads(result.out)["cells"]
+    found = {rule["rule"]: rule for rule in cell["rules"]}
+    assert (result.code, found["max_new_failures"]["verdict"]) == (1, "FAIL")

@@ -7,7 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from llmctl.compare.blame.commits import Commit, changes_between, commits_of_banks, commits_of_prompts, readable
+from llmctl.compare.blame.commits import (
+    Commit,
+    banks_changed,
+    changes_between,
+    commits_of_banks,
+    commits_of_prompts,
+    readable,
+)
 from llmctl.compare.blame.report import BankChange, BlameReport, Finding, Search, Version, search
 from llmctl.compare.blame.stored import CaseStore, Draw
 from llmctl.compare.side import SideKind
@@ -17,7 +24,7 @@ from llmctl.compare.sides.references import SideReference
 from llmctl.errors import UsageError
 from llmctl.evaluators import registry
 from llmctl.project import loader
-from llmctl.project.git import git_state, is_shallow
+from llmctl.project.git import is_shallow
 from llmctl.project.models import Bank, Config
 from llmctl.project.sources import WorkingTree
 from llmctl.runs.history import History
@@ -94,15 +101,19 @@ class Blamed:
 
     @cached_property
     def commits(self) -> tuple[Commit, ...]:
-        """Those that can be read, the oldest first."""
+        """Those that have the prompt and can be read, the oldest first."""
         config = self.context.config
-        found = commits_of_prompts(config, self.most)[: self.most]
-        return tuple(commit for commit in reversed(found) if readable(config, commit.id, self.prompt))
+        found = reversed(self._touched[: self.most])
+        return tuple(commit for commit in found if readable(config, commit.id, self.prompt))
 
     @cached_property
+    def _touched(self) -> list[Commit]:
+        return commits_of_prompts(self.context.config, self.most)
+
+    @property
     def more_commits(self) -> bool:
         """Whether there are older ones."""
-        return len(commits_of_prompts(self.context.config, self.most)) > self.most
+        return len(self._touched) > self.most
 
     def reference(self, commit: str | None) -> SideReference:
         """The prompt at a commit as a side; None: as it lies here."""
@@ -275,8 +286,7 @@ class _Look:
             return None
         config = self.blamed.context.config
         commits = tuple(f"{one.id[:7]} {one.subject}" for one in commits_of_banks(config, earlier.commit))
-        state = git_state(config.root, (str(config.testbanks.relative_to(config.root)),))
-        return BankChange(earlier.run_id, earlier.commit, commits, bool(state and state.dirty))
+        return BankChange(earlier.run_id, earlier.commit, commits, banks_changed(config))
 
 
 def _notes(config: Config) -> Iterator[str]:

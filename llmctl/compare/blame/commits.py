@@ -12,7 +12,7 @@ from llmctl.project.git import GitTree, resolve_commit
 from llmctl.project.git_objects import run_git
 from llmctl.project.models import Config
 
-__all__ = ["Commit", "changes_between", "commits_of_banks", "commits_of_prompts", "readable"]
+__all__ = ["Commit", "banks_changed", "changes_between", "commits_of_banks", "commits_of_prompts", "readable"]
 
 _PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv")
 """A repository's own settings may name programs to be run."""
@@ -61,6 +61,13 @@ def changes_between(config: Config, before: str, after: str | None, prompt: str,
         if text:
             return text if len(text) <= most else f"{text[:most]}\n... {len(text) - most:,} more characters\n"
     return ""
+
+
+def banks_changed(config: Config) -> bool:
+    """Whether the test banks that lie here are not those of HEAD."""
+    folder = str(config.testbanks.relative_to(config.root))
+    found = run_git(config.root, "--literal-pathspecs", "status", "--porcelain", "--", folder)
+    return bool(found.stdout)
 
 
 def readable(config: Config, commit: str, prompt: str) -> bool:

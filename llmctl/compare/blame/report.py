@@ -135,8 +135,10 @@ def search(versions: Sequence[Version]) -> Search:
     if newest is VersionState.FLAKY:
         return Search(Finding.FLAKY)
     if newest is VersionState.UNKNOWN:
-        others = states[:-1].count(VersionState.UNKNOWN)
-        return Search(Finding.OPEN, unknown=(len(states) - 1,), probe=len(states) - 1, steps=1 + _halvings(others))
+        place, others = len(states) - 1, states[:-1].count(VersionState.UNKNOWN)
+        oldest = int(VersionState.GOOD not in states and others > 0)
+        steps = 1 + oldest + _halvings(others - oldest)
+        return Search(Finding.OPEN, unknown=(place,), probe=place, steps=steps)
     good = _last(states, VersionState.GOOD)
     if good is None:
         return _without_good(states)

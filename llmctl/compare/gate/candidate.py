@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from llmctl.compare.blame.commits import commits_of_prompts
 from llmctl.compare.cells import Cell
 from llmctl.compare.gate.again import Labels
 from llmctl.compare.gate.choosing import ChosenBaseline
@@ -14,7 +15,7 @@ from llmctl.compare.gate.origins import PromptOrigin
 from llmctl.compare.gate.planned import CandidateCell
 from llmctl.compare.gate.staging import GateStages
 from llmctl.compare.gate.watching import WatchSettings, staged_cell
-from llmctl.errors import LlmctlError, Problem
+from llmctl.errors import LlmctlError, Problem, UsageError
 from llmctl.evaluators import registry
 from llmctl.project import loader
 from llmctl.project.models import Config, GateRules
@@ -79,6 +80,9 @@ def matched(
     return found
 
 
+_COMMITS = 30
+
+
 class _UnableError(Exception):
     """A cell of the baseline cannot be asked again; its message says why."""
 
@@ -118,13 +122,27 @@ def _label(reader: ProjectReader, cell: Cell, chosen: ChosenBaseline, origin: Pr
         return f"{name}@{reference.rev}" if reference.rev else name
     if origin is None or not origin.digest:
         raise _UnableError("The baseline does not say which prompt it was made with, so it cannot be asked again.")
-    for rev in (None, origin.commit[:12] if origin.commit else None):
+    for rev in _revisions(reader, origin):
         if _digest(reader, PromptReference(cell.prompt, rev)) == origin.digest:
             return f"{cell.prompt}@{rev}" if rev else cell.prompt
     where = f"at {origin.commit[:7]}" if origin.commit else "here"
     raise _UnableError(
-        f"The baseline's version of the prompt {cell.prompt} is not {where}, so it cannot be asked again."
+        f"The baseline's version of the prompt {cell.prompt} is not {where}, nor in the last {_COMMITS} commits that "
+        "touched prompts, so it cannot be asked again."
     )
+
+
+def _revisions(reader: ProjectReader, origin: PromptOrigin) -> Iterator[str | None]:
+    """Where a prompt may be found; None: the files here."""
+    yield None
+    if origin.commit:
+        yield origin.commit[:12]
+    # A baseline is often saved before the prompt is committed with it: then the prompt stands in a later commit.
+    try:
+        later = commits_of_prompts(reader.config, _COMMITS)
+    except UsageError:
+        return
+    yield from (commit.id[:12] for commit in later[:_COMMITS])
 
 
 def _digest(reader: ProjectReader, reference: PromptReference) -> str | None:
