@@ -10,7 +10,8 @@ from pathlib import Path
 PAGE = Path(__file__).parent / "commands.md"
 COMMANDS = (
     *("", "init", "validate", "eval", "try", "rescore", "runs", "show"),
-    *("diff", "gate", "baseline", "baseline save", "baseline show", "sql", "export"),
+    *("diff", "gate", "baseline", "baseline save", "baseline show", "compare", "power", "blame", "sql", "export"),
+    *("traffic", "traffic import", "traffic list", "traffic show", "traffic stats", "traffic formats", "record"),
     *("judge", "judge calibrate", "models", "models pull", "models list", "doctor", "schema"),
     *("import", "import promptfoo", "import openai-evals", "import inspect", "bank", "bank import", "bank export"),
 )

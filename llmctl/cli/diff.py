@@ -141,6 +141,7 @@ def _compare(
     from llmctl.cli.screen import stderr
     from llmctl.compare.diff.compare import comparing
     from llmctl.compare.diff.request import DiffRequest
+    from llmctl.compare.margins import bank_margin
     from llmctl.compare.sides.opening import open_sides
     from llmctl.report.problems import render_problems
 
@@ -149,7 +150,7 @@ def _compare(
         side_a, side_b = sides
         forecast = sides.forecast() if sides.incomplete else None
         selection = _by_name(session.config, context.selection)
-        margin = partial(_gate_margin, session.config)
+        margin = partial(bank_margin, session.config)
         request = DiffRequest(session.config, session.environ, selection, limit, margin)
         with comparing(side_a, side_b, request) as comparison:
             _write(comparison, outputs, forecast)
@@ -173,19 +174,6 @@ def _by_name(config: Config, selection: Selection) -> Selection:
         for one in selection.prompts
     )
     return replace(selection, banks=tuple(banks), prompts=tuple(prompts))
-
-
-def _gate_margin(config: Config, bank: str) -> float | None:
-    """What the bank's `gate:` tolerates today; None where it says nothing, or is in the files no more."""
-    from llmctl.evaluators import registry
-    from llmctl.project import loader
-    from llmctl.project.sources import WorkingTree
-
-    tree = WorkingTree(config.root)
-    if bank not in loader.bank_names(config, tree):
-        return None
-    found = loader.read_bank(config, tree, bank, registry.names(), [])
-    return found.gate.margin if found and found.gate else None
 
 
 def _write(comparison: Comparison, outputs: Sequence[Path], forecast: Forecast | None) -> None:

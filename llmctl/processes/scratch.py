@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -15,6 +16,8 @@ from filelock import FileLock, Timeout
 __all__ = ["ScratchFolder", "sweep"]
 
 _PREFIX = "llmctl-"
+_NAME = re.compile(rf"{_PREFIX}\d+-[0-9a-f]{{8}}")
+"""Somebody else's folder may begin like ours."""
 _LOCK = "lock"
 _SETTLED_AFTER_S = 10.0
 _LONGEST_BYTES = 80
@@ -56,7 +59,7 @@ def sweep(base: Path) -> None:
     containers that share a folder.
     """
     for folder in base.glob(f"{_PREFIX}*-*"):
-        if _is_ours_and_settled(folder) and _is_abandoned(folder):
+        if _NAME.fullmatch(folder.name) and _is_ours_and_settled(folder) and _is_abandoned(folder):
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -35,18 +35,19 @@ def test_a_long_temporary_path_is_not_used_for_sockets(tmp_path: Path, monkeypat
 
 def test_folders_of_dead_processes_are_swept(short_tmp: Path) -> None:
     alive = ScratchFolder()
-    dead = short_tmp / "llmctl-1-dead"
-    fresh = short_tmp / "llmctl-2-fresh"
-    link = short_tmp / "llmctl-3-link"
+    dead = short_tmp / "llmctl-1-00dead00"
+    fresh = short_tmp / "llmctl-2-0000f0e5"
+    link = short_tmp / "llmctl-3-00001111"
     others = short_tmp / "llmctl"
-    for folder in (dead, fresh, others):
+    named_alike = short_tmp / "llmctl-traffic-x7k2"
+    for folder in (dead, fresh, others, named_alike):
         folder.mkdir()
         (folder / "s.sock").touch()
     link.symlink_to(others)
-    for folder in (alive.path, dead, others):
+    for folder in (alive.path, dead, others, named_alike):
         os.utime(folder, (1, 1))
     os.utime(link, (1, 1), follow_symlinks=False)
     scratch.sweep(short_tmp)
     assert [path.name for path in others.iterdir()] == ["s.sock"]
-    assert set(short_tmp.iterdir()) == {alive.path, fresh, link, others}
+    assert set(short_tmp.iterdir()) == {alive.path, fresh, link, others, named_alike}
     alive.remove()
