@@ -14,6 +14,7 @@ from llmctl import __version__
 from llmctl.cli import (
     bank,
     baseline,
+    blame,
     compare,
     diff,
     doctor,
@@ -25,10 +26,12 @@ from llmctl.cli import (
     judge,
     models,
     power,
+    record,
     rescore,
     runs,
     schema,
     sql,
+    traffic,
     try_prompt,
     validate,
 )
@@ -58,17 +61,20 @@ app.command("rescore", short_help="Score a run's answers again.")(rescore.rescor
 app.command("diff", short_help="Compare two sides, case by case.")(diff.diff)
 app.command("compare", short_help="Compare all targets of a run.")(compare.compare)
 app.command("power", short_help="Say how many cases are needed.")(power.power)
+app.command("blame", short_help="Say which commit broke a case.")(blame.blame)
 app.command("runs", short_help="List the runs.")(runs.runs)
 app.command("show", short_help="Show a run, or one result of it.")(runs.show)
 app.command("sql", short_help="Query the store.")(sql.sql)
 app.command("export", short_help="Write what the store holds as data.")(export.export)
 app.command("doctor", short_help="Check the store and repair it.")(doctor.doctor)
+app.command("record", short_help="Pass calls on to a provider, and record them.")(record.record)
 app.command("schema", short_help="Print the JSON Schema of a file.")(schema.schema)
 app.add_typer(judge.app, name="judge")
 app.add_typer(models.app, name="models")
 app.add_typer(bank.app, name="bank")
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(imports.app, name="import")
+app.add_typer(traffic.app, name="traffic")
 
 
 def _print_version(wanted: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from llmctl.cli.session import Session
     from llmctl.compare.gate.candidate import BankRules
     from llmctl.compare.gate.choosing import ChosenBaseline
+    from llmctl.compare.gate.context import ContextReader
     from llmctl.compare.sides.context import SideContext
     from llmctl.compare.verdict import GateReport
     from llmctl.runs.head import RunOptions
@@ -66,7 +68,19 @@ def gate(
     ] = False,
     label: Annotated[str | None, typer.Option("--label", metavar="NAME", help="Name the candidate's run.")] = None,
     output: Annotated[
-        list[Path] | None, typer.Option("-o", "--output", metavar="FILE", help="Write the verdict: .json. Repeatable.")
+        list[Path] | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Write .json, .md, .html, .junit.xml, .sarif or .codequality.json. Repeatable.",
+        ),
+    ] = None,
+    summary: Annotated[
+        Path | None,
+        typer.Option(
+            "--summary", metavar="FILE", help="Append the verdict as Markdown; default: $GITHUB_STEP_SUMMARY, if set."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of the verdict.")] = False,
 ) -> None:
@@ -77,47 +91,79 @@ def gate(
     committed file of `llmctl baseline save`. Ends 0 PASS, 1 FAIL, 3 INCONCLUSIVE, 4 NOT EVALUATED, 5 stopped by a
     budget.
     """
-    from llmctl.report.gate_files import check_gate_output
-    from llmctl.runs.head import RunOptions
-    from llmctl.runs.selection import PromptReference, Selection
+    from llmctl.cli.ci import Publisher, repeatable
 
     session: Session = ctx.obj
+    command = session.redactor.exact(shlex.join(["llmctl", *sys.argv[1:]]))
+    shown = session.redactor.exact(shlex.join(repeatable(["llmctl", *sys.argv[1:]])))
+    publisher = Publisher(output or (), summary, os.environ, as_json, shown)
+    publisher.check()
+    with publisher.judging():
+        options = _options(
+            session, command, concurrency, label, max_cost, offline=offline, seed=None if no_early_stop else seed
+        )
+        selection = _selection(banks, prompts, models, tags, repeat or session.config.eval.repeat)
+        surroundings = _surroundings(session, shown) if publisher.wants_context else None
+        if run is not None:
+            if any((prompts, models, tags, repeat, label, dry_run, bank_mode, no_early_stop)):
+                raise UsageError(
+                    "--run judges a stored run as it is: nothing can be selected, sent or named beside it.",
+                    hint="Only banks, --baseline, --json, --summary and -o stand beside --run.",
+                )
+            report = _judge_stored(session, run, baseline, selection, options, surroundings)
+        else:
+            how = _How(not no_early_stop, bank_mode, dry_run, as_json, surroundings)
+            judged = _judge_candidate(session, baseline, selection, options, how)
+            if judged is None:
+                return
+            report = judged
+        publisher.publish(report)
+        _show(report, as_json=as_json)
+    raise typer.Exit(report.exit_code)
+
+
+def _options(
+    session: Session,
+    command: str,
+    concurrency: int | None,
+    label: str | None,
+    max_cost: float | None,
+    *,
+    offline: bool,
+    seed: int | None,
+) -> RunOptions:
+    from llmctl.runs.head import RunOptions
+
     settings = session.config.eval
-    for path in output or ():
-        check_gate_output(path)
-    options = RunOptions(
-        command=session.redactor.exact(shlex.join(["llmctl", *sys.argv[1:]])),
+    return RunOptions(
+        command=command,
         concurrency=concurrency or settings.concurrency,
         timeout_s=settings.timeout_s,
         label=session.redactor.exact(label) if label else None,
         offline=offline,
         cache_max_age=settings.cache_max_age,
         max_cost_usd=settings.max_cost if max_cost is None else max_cost,
-        seed=None if no_early_stop else seed,
+        seed=seed,
     )
-    selection = Selection(
+
+
+def _selection(banks: Banks, prompts: Prompts, models: Models, tags: Tags, repeat: int) -> Selection:
+    from llmctl.runs.selection import PromptReference, Selection
+
+    return Selection(
         banks=tuple(banks or ()),
         prompts=tuple(PromptReference.parse(text) for text in prompts or ()),
         models=tuple(models or ()),
         tags=tuple(tags or ()),
-        repeat=repeat or settings.repeat,
+        repeat=repeat,
     )
-    if run is not None:
-        if any((prompts, models, tags, repeat, label, dry_run, bank_mode, no_early_stop)):
-            raise UsageError(
-                "--run judges a stored run as it is: nothing can be selected, sent or named beside it.",
-                hint="Only banks, --baseline, --json and -o stand beside --run.",
-            )
-        report = _judge_stored(session, run, baseline, selection, options)
-    else:
-        judged = _judge_candidate(
-            session, baseline, selection, options, _How(not no_early_stop, bank_mode, dry_run, as_json)
-        )
-        if judged is None:
-            return
-        report = judged
-    _show(report, output or (), as_json=as_json)
-    raise typer.Exit(report.exit_code)
+
+
+def _surroundings(session: Session, command: str) -> ContextReader:
+    """Of what is written for CI."""
+    from llmctl.compare.gate.context import ContextReader
+
+    return ContextReader(session.config, session.environ, command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +174,16 @@ class _How:
     bank_mode: bool
     dry_run: bool
     as_json: bool
+    surroundings: ContextReader | None = None
 
 
 def _judge_stored(
-    session: Session, run: str, baseline: str | None, selection: Selection, options: RunOptions
+    session: Session,
+    run: str,
+    baseline: str | None,
+    selection: Selection,
+    options: RunOptions,
+    surroundings: ContextReader | None,
 ) -> GateReport:
     """The verdict on a run that is there."""
     from llmctl.cli.gating import StoredGate
@@ -155,7 +207,7 @@ def _judge_stored(
     own = Selection(repeat=repeats if isinstance(repeats, int) else 1)
     context = replace(context, selection=own)
     chosen = _baseline(context, baseline, rules)
-    return StoredGate(session, context, reference, chosen, rules).report(banks)
+    return StoredGate(session, context, reference, chosen, rules, surroundings).report(banks)
 
 
 def _named_banks(session: Session, named: Sequence[str], there: Sequence[str]) -> list[str]:
@@ -189,9 +241,7 @@ def _judge_candidate(
     if how.dry_run:
         _show_estimate(session, context, (selection, options), chosen, as_json=how.as_json)
         return None
-    run = GateRun(
-        session, context, selection, options, chosen, rules, early_stop=how.early_stop, bank_mode=how.bank_mode
-    )
+    run = GateRun(session, context, selection, options, chosen, rules, how.early_stop, how.bank_mode, how.surroundings)
     return run.report(cells)
 
 
@@ -237,14 +287,11 @@ def _show_estimate(
         render_dry_run(stdout(), theirs)
 
 
-def _show(report: GateReport, outputs: Sequence[Path], *, as_json: bool) -> None:
+def _show(report: GateReport, *, as_json: bool) -> None:
     from llmctl.cli.screen import print_json, stdout
     from llmctl.report.gate import render_gate
-    from llmctl.report.gate_files import write_gate
     from llmctl.report.gate_json import gate_json
 
-    for path in outputs:
-        write_gate(path, report)
     if as_json:
         print_json(gate_json(report))
     else:

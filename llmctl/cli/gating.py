@@ -14,6 +14,7 @@ from llmctl.compare.cells import Cell
 from llmctl.compare.gate.again import AgainStages, Labels, Suspects, again_selection, find_suspects
 from llmctl.compare.gate.candidate import BankRules, baseline_labels, matched, stages_of, tests_of
 from llmctl.compare.gate.choosing import ChosenBaseline
+from llmctl.compare.gate.context import ContextReader
 from llmctl.compare.gate.evidence import CellEvidence
 from llmctl.compare.gate.judges import untrusted_judges
 from llmctl.compare.gate.judging import CellInput, judge_cells
@@ -25,6 +26,7 @@ from llmctl.compare.gate.side_evidence import side_evidence
 from llmctl.compare.gate.staging import GateStages
 from llmctl.compare.gate.texts import with_texts
 from llmctl.compare.gate.watching import WatchSettings
+from llmctl.compare.gate_context import GateContext
 from llmctl.compare.side import Side, SideKind
 from llmctl.compare.sides.context import SideContext
 from llmctl.compare.sides.opening import open_sides
@@ -122,6 +124,7 @@ class _Judged:
     spent: Spent
     staged: Mapping[Cell, StagedCell] = field(default_factory=dict)
     again: AskedAgain | None = None
+    context: ContextReader | None = None
 
     def report(self) -> GateReport:
         """Judge it."""
@@ -142,6 +145,7 @@ class _Judged:
             warnings=tuple(warnings),
             stopped=self.spent.stopped,
             tolerate_inconclusive=settings.inconclusive == "warn",
+            context=self.context.read(verdicts, self.candidate, self.baseline.side) if self.context else GateContext(),
         )
 
     def _inputs(self) -> list[CellInput]:
@@ -179,6 +183,8 @@ class StoredGate:
     run: SideReference
     chosen: ChosenBaseline
     rules: BankRules
+    surroundings: ContextReader | None = None
+    """Reads what the report shows beside the verdict; None: nothing."""
 
     def report(self, banks: Sequence[str]) -> GateReport:
         """The verdict on the cells of these banks."""
@@ -187,7 +193,9 @@ class StoredGate:
             baseline = stack.enter_context(open_baseline(self.chosen, self.context, self.run))
             cells = {cell: one for cell, one in side_evidence(candidate).items() if cell.bank in banks}
             spent = Spent(None, stored=sum(int(one.evidence.sum()) for one in cells.values()))
-            return _Judged(self.session, self.rules, baseline, candidate, cells, spent).report()
+            return _Judged(
+                self.session, self.rules, baseline, candidate, cells, spent, context=self.surroundings
+            ).report()
 
 
 @dataclass(frozen=True)
@@ -203,6 +211,8 @@ class GateRun:
     rules: BankRules
     early_stop: bool = True
     bank_mode: bool = False
+    surroundings: ContextReader | None = None
+    """Reads what the report shows beside the verdict; None: nothing."""
 
     def report(self, cells: Sequence[CandidateCell]) -> GateReport:
         """The verdict; `cells` of a plan that was not run."""
@@ -211,7 +221,9 @@ class GateRun:
         with open_baseline(self.chosen, self.context) as baseline:
             if spent.stopped is not None:
                 empty = {one.cell: CellEvidence(one.cell, one.cases) for one in cells}
-                return _Judged(self.session, self.rules, baseline, None, empty, spent).report()
+                return _Judged(
+                    self.session, self.rules, baseline, None, empty, spent, context=self.surroundings
+                ).report()
             return self._judged(baseline, spent)
 
     def _complete_baseline(self, spent: Spent) -> None:
@@ -242,7 +254,9 @@ class GateRun:
             unneeded = {cell: one.unneeded for cell, one in staged.items()}
             cells = side_evidence(candidate, unneeded)
             again = self._ask_again(baseline, cells, names, spent)
-            return _Judged(self.session, self.rules, baseline, candidate, cells, spent, staged, again).report()
+            return _Judged(
+                self.session, self.rules, baseline, candidate, cells, spent, staged, again, self.surroundings
+            ).report()
 
     def _stages(self, plan: Plan, cells: Sequence[CandidateCell], baseline: OpenBaseline) -> GateStages:
         gate = self.session.config.gate

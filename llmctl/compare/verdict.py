@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from llmctl.compare.cells import CaseName, Cell
+from llmctl.compare.gate_context import GateContext
 from llmctl.errors import ExitCode
 from llmctl.stats.intervals import Interval
 
@@ -167,6 +168,8 @@ class GateReport:
     """What ended the candidate's run before its end: STOPPED (budget), INTERRUPTED, TERMINATED."""
     tolerate_inconclusive: bool = False
     """`[gate] inconclusive = "warn"`: INCONCLUSIVE ends with 0, and is still called so."""
+    context: GateContext = field(default_factory=GateContext)
+    """What is shown beside the verdict, and is no part of it; empty where nobody has asked for it."""
 
     @property
     def verdict(self) -> Verdict:

@@ -88,6 +88,10 @@ class Redactor:
         """Whether one of the texts may hold what `text` replaces: one look at all of them; False is never wrong."""
         return self._any_key.may_match("\n".join(texts))
 
+    def line_may_hold(self, data: bytes) -> bool:
+        """Whether there may be in UTF-8 text what `text` replaces; False is never wrong."""
+        return self._any_key.may_match(data)
+
     def may_hold(self, data: bytes) -> bool:
         """Whether there may be a known key in UTF-8 text; False is never wrong."""
         return self._known_key.may_match(data)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from llmctl.compare.diff_report import Difference
 from llmctl.compare.targets.report import BankComparison, Claim, ComparedTarget
 from llmctl.report.diff_words import bounds, p_text
@@ -25,15 +27,17 @@ def headline(bank: BankComparison) -> str:
         return "No case has evidence of every target: nothing can be compared."
     if len(bank.targets) == 1:
         return f"{best} is the only target: there is nothing to compare it with."
-    ties = [claim for claim in bank.claims if not claim.shown]
-    if not ties:
+    equal = [claim for claim in bank.claims if claim.lead.value <= 0]
+    close = [claim for claim in bank.claims if not claim.shown and claim.lead.value > 0]
+    if not equal and not close:
         others = "the other" if len(bank.claims) == 1 else f"each of the {count(len(bank.claims))} others"
         return f"{best} is better than {others}: more than chance."
-    if len(ties) == len(bank.claims):
-        others = "the other" if len(bank.claims) == 1 else "any of the others"
-        return f"{best} has the highest pass rate here, and is not shown to be better than {others}."
-    names = ", ".join(target_name(claim.other) for claim in ties[:4]) + (" ..." if len(ties) > 4 else "")
-    return f"{best} has the highest pass rate here; its lead over {names} could be chance."
+    first = f"{best} has the highest pass rate here" + (f", and so has {_others(equal)}" if equal else "")
+    return f"{first}; its lead over {_others(close)} could be chance." if close else f"{first}."
+
+
+def _others(claims: Sequence[Claim]) -> str:
+    return ", ".join(target_name(claim.other) for claim in claims[:4]) + (" ..." if len(claims) > 4 else "")
 
 
 def claim_sentence(claim: Claim) -> str:

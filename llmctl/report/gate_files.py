@@ -20,13 +20,44 @@ def _write_json(file: TextIO, report: GateReport) -> None:
     file.write(json_text(gate_json(report)) + "\n")
 
 
+def _write_summary(file: TextIO, report: GateReport) -> None:
+    from llmctl.report.ci.summary import write_gate_summary
+
+    write_gate_summary(file, report)
+
+
+def _write_junit(file: TextIO, report: GateReport) -> None:
+    from llmctl.report.ci.junit import write_gate_junit
+
+    write_gate_junit(file, report)
+
+
+def _write_sarif(file: TextIO, report: GateReport) -> None:
+    from llmctl.report.ci.sarif import write_gate_sarif
+
+    write_gate_sarif(file, report)
+
+
+def _write_code_quality(file: TextIO, report: GateReport) -> None:
+    from llmctl.report.ci.code_quality import write_gate_code_quality
+
+    write_gate_code_quality(file, report)
+
+
 def _write_html(file: TextIO, report: GateReport) -> None:
     from llmctl.report.html.gate_page import write_gate_page
 
     write_gate_page(file, report, ())
 
 
-_WRITERS: Mapping[str, Callable[[TextIO, GateReport], None]] = {".json": _write_json, ".html": _write_html}
+_WRITERS: Mapping[str, Callable[[TextIO, GateReport], None]] = {
+    ".codequality.json": _write_code_quality,  # before `.json`, which it ends with too
+    ".json": _write_json,
+    ".html": _write_html,
+    ".md": _write_summary,
+    ".junit.xml": _write_junit,
+    ".sarif": _write_sarif,
+}
 GATE_ENDINGS = tuple(_WRITERS)
 
 
@@ -59,5 +90,5 @@ def _ending(path: Path) -> str:
             return ending
     raise UsageError(
         f'No format of a verdict has the ending of "{path.name}".',
-        hint=f"A verdict can be written to {' or '.join(GATE_ENDINGS)}.",
+        hint=f"A verdict can be written to {', '.join(GATE_ENDINGS[:-1])} or {GATE_ENDINGS[-1]}.",
     )

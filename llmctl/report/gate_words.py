@@ -12,6 +12,7 @@ from llmctl.report.numbers import NONE, count, money, money_amount
 __all__ = ["exit_sentence", "headline", "limit_text", "observed_text", "rule_text", "sides_text", "spending_text"]
 
 _STOPPED = {
+    ExitCode.USAGE: "the command or a file is wrong, and nothing was sent",
     ExitCode.STOPPED: "stopped by a budget or a policy; what was done is kept",
     ExitCode.INTERRUPTED: "interrupted; what was done is kept",
     ExitCode.TERMINATED: "terminated; what was done is kept",
@@ -27,6 +28,8 @@ _MEANINGS = {
 
 def headline(report: GateReport) -> str:
     """`FAIL: 2 of 7 rules`: the verdict first, then what it rests on."""
+    if not report.cells:
+        return f"{report.verdict}: nothing could be judged"
     rules = [rule for cell in report.cells for rule in cell.rules if rule.rule is not RuleName.COVERAGE]
     counts = Counter(rule.verdict for rule in rules)
     cells = f"{count(len(report.cells))} {'cell' if len(report.cells) == 1 else 'cells'}"

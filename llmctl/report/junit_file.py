@@ -14,7 +14,7 @@ from llmctl.report.model import RunReport, Summary, TargetKey
 from llmctl.runs.records import ResultEvent
 from llmctl.safe_text import one_line, safe_text
 
-__all__ = ["write_junit"]
+__all__ = ["attribute", "clean", "write_junit"]
 
 _MAX_TEXT = 4_000
 _MAX_MESSAGE = 300
@@ -31,7 +31,7 @@ def write_junit(file: TextIO, report: RunReport, results: Iterable[ResultEvent])
     file.write('<?xml version="1.0" encoding="UTF-8"?>\n')
     errors, count = total.errors + bool(report.missing), total.done + bool(report.missing)
     file.write(
-        f"<testsuites name={_attribute(f'llmctl {report.head.run_id}')} tests={_number(count)}"
+        f"<testsuites name={attribute(f'llmctl {report.head.run_id}')} tests={_number(count)}"
         f" failures={_number(total.failed)} errors={_number(errors)} time={_seconds(report.head.duration_s)}>\n"
     )
     with TemporaryFile() as spool:
@@ -69,7 +69,7 @@ def _read_back(spool: IO[bytes], places: array[int]) -> Iterator[str]:
 
 def _suite_head(key: TargetKey, summary: Summary, count: int) -> str:
     return (
-        f"  <testsuite name={_attribute(f'{key.bank}: {key.prompt} on {key.model}')} tests={_number(count)}"
+        f"  <testsuite name={attribute(f'{key.bank}: {key.prompt} on {key.model}')} tests={_number(count)}"
         f" failures={_number(summary.failed)} errors={_number(summary.errors)}>\n"
     )
 
@@ -77,8 +77,8 @@ def _suite_head(key: TargetKey, summary: Summary, count: int) -> str:
 def _test(result: ResultEvent) -> str:
     repeat = f"#{result.repeat}" if result.repeat > 1 else ""
     head = (
-        f"    <testcase classname={_attribute(f'{result.prompt} on {result.model}')}"
-        f" name={_attribute(f'{result.bank}.{result.case_id}{repeat}')}"
+        f"    <testcase classname={attribute(f'{result.prompt} on {result.model}')}"
+        f" name={attribute(f'{result.bank}.{result.case_id}{repeat}')}"
     )
     if result.latency_ms is not None:
         head += f" time={_seconds(result.latency_ms / 1000)}"
@@ -98,9 +98,9 @@ def _element(tag: str, kind: str, result: ResultEvent) -> str:
     if result.expected is not None:
         parts.insert(0, f"expected: {result.expected}")
     parts.append(f"got: {result.output}" if result.output is not None else "got: nothing")
-    text = "\n".join(_clean(part[:_MAX_TEXT]) for part in parts)
-    message = _attribute(one_line("; ".join(reasons), _MAX_MESSAGE))
-    return f"      <{tag} type={_attribute(kind)} message={message}>{escape(text)}</{tag}>\n"
+    text = "\n".join(clean(part[:_MAX_TEXT]) for part in parts)
+    message = attribute(one_line("; ".join(reasons), _MAX_MESSAGE))
+    return f"      <{tag} type={attribute(kind)} message={message}>{escape(text)}</{tag}>\n"
 
 
 def _missing(report: RunReport) -> str:
@@ -108,16 +108,18 @@ def _missing(report: RunReport) -> str:
     return (
         f'  <testsuite name="llmctl: not evaluated" tests="1" failures="0" errors="1">\n'
         f'    <testcase classname="llmctl" name="missing results">\n'
-        f'      <error type="missing" message={_attribute(said)}/>\n    </testcase>\n  </testsuite>\n'
+        f'      <error type="missing" message={attribute(said)}/>\n    </testcase>\n  </testsuite>\n'
     )
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """What XML 1.0 can hold, with everything made visible; not yet escaped."""
     return _ILLEGAL.sub("\ufffd", safe_text(text.replace("\r\n", "\n")))
 
 
-def _attribute(text: str) -> str:
-    return quoteattr(_clean(text))
+def attribute(text: str) -> str:
+    """The text as an attribute's value, with its quotes."""
+    return quoteattr(clean(text))
 
 
 def _number(number: int) -> str:

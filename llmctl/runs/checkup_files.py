@@ -42,7 +42,7 @@ def _listed(permissions: list[Permission]) -> str:
 
 def check_locks(layout: Layout) -> Check:
     """Which locks are held at this moment, and by which process."""
-    held = [Lock(path, lock_holder(path)) for path in sorted(layout.runs.glob("*.jsonl")) if is_alive(path)]
+    held = [Lock(path, lock_holder(path)) for path in layout.journals() if is_alive(path)]
     remarks = [Remark(State.NOTE, f"{lock.path.stem}: {_holder(lock)} is running it.") for lock in held]
     try:
         importing = import_lock(layout)

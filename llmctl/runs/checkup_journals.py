@@ -15,8 +15,12 @@ def check_journals(journals: Sequence[JournalHealth]) -> Check:
     lines = sum(journal.lines for journal in journals)
     remarks = [remark for journal in journals for remark in _remarks(journal)]
     killed = [journal for journal in journals if not (journal.ended or journal.alive or journal.unreadable)]
-    if killed:
-        remarks.append(_killed(killed))
+    if runs := [journal for journal in killed if not journal.of_traffic]:
+        remarks.append(_killed(runs))
+    if traffic := [journal for journal in killed if journal.of_traffic]:
+        ids = ", ".join(journal.run_id for journal in traffic[-3:])
+        text = f"{counted(len(traffic), 'import')} or recordings of traffic ended from outside before the end: {ids}."
+        remarks.append(Remark(State.NOTE, text, "What they had written is kept. Import again: nothing is added twice."))
     facts = {"journals": [_facts(journal) for journal in journals]}
     return Check("journals", f"{counted(len(journals), 'journal')}, {counted(lines, 'line')}", tuple(remarks), facts)
 

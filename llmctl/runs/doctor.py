@@ -142,8 +142,9 @@ class _Index:
 
     def _journals(self) -> list[JournalHealth]:
         reached = self.scan.reached if self.scan is not None else {}
-        paths = sorted(self.layout.runs.glob("*.jsonl"))
-        return [examine_journal(path, reached.get(_run_id(path), 0)) for path in paths]
+        return [
+            examine_journal(path, reached.get(self.layout.journal_name(path), 0)) for path in self.layout.journals()
+        ]
 
     def _rebuild(self, reason: str) -> None:
         self._take(importer.rebuild(self.layout.root, wait_s=self.wait_s), reason)
@@ -173,7 +174,3 @@ class _Index:
             more = ", ..." if len(orphans) > 3 else ""
             hint = "They can be read; they are lost when the index is built anew. Put the journals back if you can."
             self.remarks.append(Remark(State.NOTE, f"{text}{more}.", hint))
-
-
-def _run_id(path: Path) -> str:
-    return JournalHealth(path).run_id

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from llmctl.errors import StoreError
-from llmctl.runs.codec import UnknownEvent
+from llmctl.runs.codec import LoggedLine, UnknownEvent
 from llmctl.runs.journal import is_alive
 from llmctl.runs.journal_reader import Damage, JournalLine, read_journal
 from llmctl.runs.records import (
@@ -24,6 +24,7 @@ from llmctl.runs.records import (
     TargetEvent,
 )
 from llmctl.store.health import RowCount
+from llmctl.store.layout import TRAFFIC
 from llmctl.store.locks import lock_holder
 
 __all__ = ["JournalHealth", "examine_journal", "line_ranges"]
@@ -78,8 +79,14 @@ class JournalHealth:
 
     @property
     def run_id(self) -> str:
-        """As the file's name says it."""
-        return self.path.stem.encode("utf-8", "backslashreplace").decode()
+        """As the file's name says it; of traffic: `traffic/` and the name."""
+        name = self.path.stem.encode("utf-8", "backslashreplace").decode()
+        return f"{TRAFFIC}{name}" if self.of_traffic else name
+
+    @property
+    def of_traffic(self) -> bool:
+        """Whether it holds logged calls, not a run."""
+        return self.path.parent.name == TRAFFIC.rstrip("/")
 
     @property
     def sound(self) -> bool:
@@ -145,7 +152,7 @@ def _told(event: Event | UnknownEvent, health: JournalHealth) -> None:
             health.ended = False
             health.pid = event.pid or None
             health.copy_of = event.run_id if event.run_id != health.run_id else health.copy_of
-        case EndEvent():
+        case EndEvent() | LoggedLine(type="traffic_end"):
             health.ended = True
         case ResultEvent():
             health.results += 1
@@ -153,6 +160,9 @@ def _told(event: Event | UnknownEvent, health: JournalHealth) -> None:
 
 def _rows(event: Event | UnknownEvent) -> Iterator[tuple[str, int]]:
     """How many rows of which tables a line makes."""
+    if isinstance(event, LoggedLine):
+        yield from _logged_rows(event)
+        return
     if isinstance(event, UnknownEvent):
         return
     yield _TABLES[type(event)], 1
@@ -160,6 +170,14 @@ def _rows(event: Event | UnknownEvent) -> Iterator[tuple[str, int]]:
         yield "attempt_rows", len(event.call.attempts)
     if isinstance(event, ResultEvent) and event.scores:
         yield "score_rows", len(event.scores)
+
+
+def _logged_rows(line: LoggedLine) -> Iterator[tuple[str, int]]:
+    if line.type == "logged_call":
+        yield "traffic_rows", 1
+    said = line.said + (line.type == "logged_feedback")
+    if said:
+        yield "traffic_feedback_rows", said
 
 
 def line_ranges(numbers: Sequence[int], most: int = 8) -> str:

@@ -237,7 +237,7 @@ def _logged_calls() -> LineKind:
     said = LineTable(
         "traffic_feedback_rows",
         {"id": "VARCHAR", "feedback": f"{_struct(_SAID)}[]"},
-        _KEY | {"call_id": "id"} | {name: f'item."{name}"' for name in _SAID},
+        _KEY | {"id": "NULL", "call_id": "id"} | {name: f'item."{name}"' for name in _SAID},
         (*_KNOWN, "item.kind IS NOT NULL"),
         items="line.feedback",
     )
@@ -248,7 +248,7 @@ def _logged_feedback() -> LineKind:
     reads = {"id": "VARCHAR", **_SAID}
     values = {name: f'line."{name}"' for name in reads}
     sound = (*_KNOWN, "line.id IS NOT NULL", "line.kind IS NOT NULL")
-    return LineKind(LineTable("traffic_feedback_rows", reads, _KEY | values, sound))
+    return LineKind(LineTable("traffic_feedback_rows", reads, _KEY | {"call_id": "NULL"} | values, sound))
 
 
 LINE_KINDS = {

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from llmctl.errors import Problem, ProjectError, Severity, UsageError
 from llmctl.evaluators import registry
+from llmctl.evaluators.built import BuiltEvaluator
 from llmctl.project import templates
 from llmctl.project.message_files import MessageFiles
 from llmctl.project.models import Bank, Case, Config, EvaluatorSettings
-from llmctl.project.problem_list import MAX_FILE_PROBLEMS, ProblemList
 from llmctl.providers.redaction import Redactor
 from llmctl.runs.append_file import AppendFile
+from llmctl.runs.case_problems import CaseProblems, same_objects
 from llmctl.runs.classes import ClassFinder, MetricClasses
 from llmctl.runs.head import RunOptions, bank_event, prompt_event, run_head, target_event
 from llmctl.runs.judges import JudgeFinder, JudgeModel
@@ -231,6 +232,8 @@ class PlanBuilder:
     classes: ClassFinder = field(init=False, default_factory=ClassFinder)
     _files: MessageFiles = field(init=False)
     _settings: EvaluatorSettings = field(init=False)
+    _last: tuple[BuiltEvaluator, ...] = ()
+    """The evaluators that were noted last, in this bank."""
     _looked_at: int = 0
     _broken: bool = False
 
@@ -243,7 +246,7 @@ class PlanBuilder:
     def add(self, run: BankRun) -> None:
         """Cross one bank's selected cases with its targets."""
         targets = list(self.targets.of(run))
-        said = ProblemList(self.problems, MAX_FILE_PROBLEMS)
+        said, self._last = CaseProblems(), ()
         failures = {target.name: _TemplateFailures(target) for target in targets}
         if self.writer and not self._is_broken():
             self.writer.bank(run.bank, targets)
@@ -254,7 +257,7 @@ class PlanBuilder:
             asked = [one for target in targets if (one := self._asked(target, planned, failures[target.name]))]
             if self.writer and not self._is_broken():
                 self.writer.case(planned, asked)
-        said.close(f"in the cases of the bank {run.bank.name}")
+        said.close(self.problems, run.bank.name)
         for failure in failures.values():
             if self.lenient and failure.prompt.rev:
                 self.warnings |= {replace(one, severity=Severity.WARNING): None for one in failure.problems()}
@@ -285,22 +288,29 @@ class PlanBuilder:
             self._broken = any(problem.severity is Severity.ERROR for problem in new)
         return self._broken
 
-    def _planned(self, case: Case, said: ProblemList) -> PlannedCase | None:
+    def _planned(self, case: Case, said: CaseProblems) -> PlannedCase | None:
         try:
-            built = tuple(registry.build(spec, case, self._settings) for spec in case.evaluators)
+            built = tuple([registry.build(spec, case, self._settings) for spec in case.evaluators])
         except ProjectError as error:
-            for problem in error.problems:
-                said.add(problem)
+            said.add(error.problems, case)
+            self._broken = True  # though it is said only when the bank was read
             return None
+        if not same_objects(built, self._last):
+            self._note(built, case.bank)
+            self._last = built
         for one in built:
-            self.warnings |= dict.fromkeys(one.warnings)
-            if one.asks:
-                self.judges.add(one, case.bank)
             self.classes.add(one, case)
-        self.embeds = self.embeds or embeds(built)
         planned = PlannedCase(case, built, self.cases)
         self.cases += 1
         return planned
+
+    def _note(self, built: Sequence[BuiltEvaluator], bank: str) -> None:
+        """What evaluators say of themselves, whatever the case."""
+        for one in built:
+            self.warnings |= dict.fromkeys(one.warnings)
+            if one.asks:
+                self.judges.add(one, bank)
+        self.embeds = self.embeds or embeds(built)
 
     def _asked(self, target: Target, planned: PlannedCase, failures: _TemplateFailures) -> Asked | None:
         try:

@@ -59,8 +59,8 @@ def _private(layout: Layout) -> Iterator[Path]:
     """Folders first, so that what is in them can be reached; nothing behind a symbolic link: it may lead anywhere."""
     if _is_ours(layout.root):
         yield layout.root
-    named = (layout.database, layout.wal, layout.lock)
-    folders = [layout.runs, layout.scratch, *layout.root.glob("corrupt-*")]
+    named = (layout.database, layout.wal, layout.lock, layout.traffic_lock)
+    folders = [layout.runs, layout.traffic, layout.scratch, *layout.root.glob("corrupt-*")]
     for folder in folders:
         if folder.is_dir() and not folder.is_symlink():
             yield folder

@@ -53,7 +53,11 @@ def scan_index(layout: Layout, *, wait_s: float) -> IndexScan:
         for table in EVENT_TABLES:
             for run_id, rows, positions in _counted(con, table):
                 counts.setdefault(run_id, {})[table] = RowCount(rows, int(positions))
-        reached = dict(con.execute("SELECT run_id, read_bytes FROM journal_rows").fetchall())
+        reached = dict(
+            con.execute(
+                "SELECT run_id, read_bytes FROM journal_rows UNION ALL SELECT run_id, read_bytes FROM traffic_journals"
+            ).fetchall()
+        )
         return IndexScan(schema_version(con), _storage(con), reached, counts)
 
 

@@ -48,6 +48,11 @@ class Layout:
         return self.root / "llmctl.lock"
 
     @property
+    def traffic_lock(self) -> Path:
+        """Held while one process imports logged calls."""
+        return self.root / "traffic.lock"
+
+    @property
     def scratch(self) -> Path:
         """Where DuckDB spills what does not fit into memory."""
         return self.root / "tmp"

@@ -69,9 +69,9 @@ class LineEncoder:
         return self._safe(_dumped(line))[1:]
 
     def _safe(self, body: bytes) -> bytes:
-        text = body.decode()
-        if not self._redactor.any_may_hold((text,)):
+        if not self._redactor.line_may_hold(body):
             return body
+        text = body.decode()
         safe = self._redactor.text(text)
         if safe == text:
             return body
@@ -98,9 +98,9 @@ def _each_text(value: Any, redactor: Redactor) -> Any:
 
 def _dumped(line: Mapping[str, object]) -> bytes:
     try:
-        return orjson.dumps(line, default=_plain, option=orjson.OPT_NON_STR_KEYS)
-    except TypeError:  # a lone surrogate, or a number beyond 64 bits
-        return orjson.dumps(repaired(line), default=_plain, option=orjson.OPT_NON_STR_KEYS)
+        return orjson.dumps(line, default=_plain)
+    except TypeError:  # a lone surrogate, a number beyond 64 bits, a key that is no text
+        return orjson.dumps(repaired(line), default=_plain)
 
 
 def _plain(value: object) -> object:

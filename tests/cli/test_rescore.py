@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from llmctl.runs.rescore import bulk
+from llmctl.runs.rescore import bulk, import_ahead
 from tests.cli.conftest import BANK, CONFIG, Invoke, Result, write
 from tests.cli.test_engine import MODEL, PRICE
 from tests.cli.test_judge import BANK as JUDGED_BANK
@@ -236,3 +236,77 @@ def test_mistakes_leave_nothing_behind(project: Path, llmctl: Invoke) -> None:
     gone = llmctl("rescore", "@last")
     assert gone.code == 2
     assert "3 cases no longer there" in gone.err
+
+
+def rows(report: dict[str, Any]) -> dict[tuple[str, str, int], tuple[str, str, str]]:
+    """What was answered, and under which call, by case, model and repeat."""
+    return {
+        (row["case_id"], row["model"], row["repeat"]): (row["call_id"], row["call_key"], row["output"])
+        for row in report["results"]
+    }
+
+
+def test_every_model_and_repeat_keeps_its_own_answer(project: Path, llmctl: Invoke) -> None:
+    with OpenAIServer() as server:
+        two = MODEL.format(url=server.url, more=PRICE) + MODEL.format(url=server.url, more=PRICE).replace("gpt", "two")
+        write(project, "llmctl.toml", CONFIG + two)
+        bank = BANK.replace("prompts: [route]", "prompts: [route]\nmodels: [gpt, two]").replace(
+            "- exact", "- length: 99"
+        )
+        write(project, "testbanks/route.yaml", bank)
+        for model in ("gpt", "two"):
+            server.script(model, *[Reply(f"{model} {number}") for number in range(6)])
+        first = document(llmctl("eval", "-r", "2", "--json"))
+    assert len(set(rows(first).values())) == 12
+    write(project, "testbanks/route.yaml", bank.replace("- length: 99", "- contains: two\n  - length: 3"))
+    again = document(llmctl("rescore", "@last", "--json"))
+    assert rows(again) == rows(first)
+    assert [len(row["scores"]) for row in again["results"]] == [2] * 12
+    assert {(row["model"], row["passed"]) for row in again["results"]} == {("gpt", False), ("two", False)}
+    assert {row["scores"][0]["passed"] for row in again["results"] if row["model"] == "two"} == {True}
+
+
+def test_variables_may_be_written_in_another_order(project: Path, llmctl: Invoke) -> None:
+    bank = many(2).replace("{ticket: my card 1}", "{ticket: my card 1, seen: 1, more: [a, b]}")
+    write(project, "testbanks/route.yaml", bank)
+    llmctl("eval")
+    run = only_run(llmctl)
+    other = bank.replace("{ticket: my card 1, seen: 1, more: [a, b]}", "{more: [a, b], seen: 1, ticket: my card 1}")
+    write(project, "testbanks/route.yaml", other)
+    assert apart(document(llmctl("rescore", run, "--json")), "changed") == []
+
+
+def test_a_flip_says_why_it_failed_before(project: Path, llmctl: Invoke) -> None:
+    write(project, "testbanks/route.yaml", BANK.replace("expected: hours", "expected: other"))
+    first = document(llmctl("eval", "--json"))
+    [failed] = [row for row in first["results"] if not row["passed"]]
+    fixed = BANK.replace("expected: hours", f"expected: {failed['output']}")
+    write(project, "testbanks/route.yaml", fixed)
+    [flip] = document(llmctl("rescore", "@last", "--json"))["rescored"]["flips"]
+    assert flip["reason"] == failed["reason"] != ""
+
+
+@pytest.mark.usefixtures("in_children")
+def test_the_journal_is_imported_while_it_grows(project: Path, llmctl: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(project, "testbanks/route.yaml", many(30))
+    llmctl("eval")
+    run = only_run(llmctl)
+    monkeypatch.setattr(import_ahead, "_WORTH_LINES", 5)
+    assert llmctl("rescore", run).code == 0
+    latest = document(llmctl("runs", "--json"))["runs"][0]
+    assert (latest["planned"], latest["done"], latest["damaged_lines"]) == (30, 30, 0)
+    found = json.loads(llmctl("sql", "SELECT count(*) AS n, count(DISTINCT run_id) AS runs FROM results", "--json").out)
+    assert found == [{"n": 60, "runs": 2}]
+
+
+@pytest.mark.parametrize("command", [("rescore", "@last"), ("eval",), ("validate",)])
+def test_a_mistake_of_all_cases_is_said_once(project: Path, llmctl: Invoke, command: tuple[str, ...]) -> None:
+    write(project, "testbanks/route.yaml", many(30))
+    llmctl("eval")
+    write(project, "testbanks/route.yaml", many(30, "regex: 'a('"))
+    result = llmctl(*command)
+    said = " ".join((result.out + result.err).split())
+    assert result.code == 2
+    assert said.count("missing )") == 1, said
+    assert '(case "c0" and 29 more cases).' in said
+    assert "testbanks/route.yaml:5:" in said

@@ -83,6 +83,8 @@ def test_every_line_is_imported(tmp_path: Path) -> None:
         "attempt_rows": 8,
         "result_rows": 4,
         "score_rows": 8,
+        "traffic_rows": 0,
+        "traffic_feedback_rows": 0,
         "journal_rows": 1,
     }
 

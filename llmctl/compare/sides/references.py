@@ -11,7 +11,7 @@ from llmctl.compare.side import SideKind
 from llmctl.compare.sides.context import SideContext
 from llmctl.errors import UsageError
 from llmctl.project import loader
-from llmctl.project.git import GitTree, merge_base, resolve_commit, revision_names
+from llmctl.project.git import GitTree, is_shallow, merge_base, resolve_commit, revision_names
 from llmctl.project.sources import WorkingTree
 from llmctl.runs.run_names import nearest_hint
 from llmctl.runs.selection import PromptReference
@@ -184,4 +184,6 @@ def _unknown(text: str, context: SideContext) -> UsageError:
             return error
     known = [*prompts, *context.history.names(), *revision_names(config.root)]
     hint = nearest_hint(text, known) or "`llmctl runs` lists runs, `git branch --all` and `git tag` list revisions."
+    if is_shallow(config.root):  # what is meant may well be a branch that was not fetched
+        hint += " This clone is shallow: fetch the whole history (in GitHub Actions `fetch-depth: 0`)."
     return UsageError(f'There is no prompt, run, label or git revision "{text}".', hint=hint)

@@ -19,7 +19,7 @@ from llmctl.stats.intervals import Interval
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["Listing", "fragment", "policy", "write_page"]
+__all__ = ["Listing", "fragment", "policy", "write_page", "write_static_page"]
 
 _MAX_TEXT = 10_000
 _LABELS = {
@@ -78,6 +78,15 @@ def write_page(file: TextIO, template: str, values: Mapping[str, Any], listing: 
         )
     )
     file.writelines(pieces)
+
+
+def write_static_page(file: TextIO, template: str, values: Mapping[str, Any]) -> None:
+    """Write a page that has no list of cases and no script."""
+    from markupsafe import Markup
+
+    style = _source("page.css")
+    made = _environment().get_template(template)
+    file.writelines(made.generate(values, style=Markup(style), policy=policy(style, ""), version=__version__))
 
 
 def policy(style: str, script: str) -> str:

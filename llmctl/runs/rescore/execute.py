@@ -26,6 +26,7 @@ from llmctl.runs.judging import JudgeCount, JudgeRoom, Judging
 from llmctl.runs.plan import embedder_of
 from llmctl.runs.records import CallEvent, CallPurpose, EndEvent, RunStatus, TargetName
 from llmctl.runs.rescore.bulk import Summary, batches
+from llmctl.runs.rescore.import_ahead import ImportAhead
 from llmctl.runs.rescore.new_journal import NewJournal
 from llmctl.runs.rescore.plan import RescorePlan
 from llmctl.runs.rescore.score import Rescored, Scorer, ScoreSource
@@ -141,10 +142,15 @@ class Rescoring:
                 raise
 
     async def _compute(self, journal: NewJournal) -> None:
-        async with aclosing(batches(self._source(), self.plan.units, copy.deepcopy(self.summary))) as done:
+        plan = self.plan
+        async with (
+            ImportAhead(plan.config.store, plan.event.cases) as ahead,
+            aclosing(batches(self._source(), plan.units, copy.deepcopy(self.summary))) as done,
+        ):
             async for batch in done:
                 for body in batch.bodies:
                     journal.add_body(body)
+                ahead.grown(len(batch.bodies))
                 self.summary.merge(batch.summary)
                 self.on_progress()
 

@@ -1,4 +1,4 @@
-"""A run that is scored again, as its journal holds it: cases and results by their place in the file."""
+"""A run that is scored again: its cases and results by their place in its journal, as the store's index has them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,31 @@ import sys
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from hashlib import blake2b
+from hashlib import blake2b, md5
 from pathlib import Path
-from typing import Any
 
-from llmctl.canonical import digest
-from llmctl.errors import UsageError
-from llmctl.runs.codec import CodecError, decode, untagged
-from llmctl.runs.journal_reader import Damage, sealed_lines
+from llmctl.canonical import to_json
+from llmctl.errors import StoreError, UsageError
+from llmctl.runs.line_reader import LineReader
 from llmctl.runs.records import BankEvent, PlanEvent, PromptEvent, RunEvent, TargetEvent, TargetName
+from llmctl.runs.store_reader import StoreReader
 
 __all__ = ["OldCase", "OldRun", "OldUnit", "case_key", "read_old_run", "vars_digest"]
 
-_HEADS = frozenset({"run", "prompt", "target", "bank", "plan"})
-_REPEATS = 1 << 16
+_HEADS = """
+    SELECT position FROM run_heads WHERE run_id = $run UNION ALL SELECT position FROM prompt_rows WHERE run_id = $run
+    UNION ALL SELECT position FROM target_rows WHERE run_id = $run
+    UNION ALL SELECT position FROM bank_rows WHERE run_id = $run
+    UNION ALL SELECT position FROM plan_rows WHERE run_id = $run ORDER BY position"""
+_CASES = """
+    SELECT bank, case_id, md5(arg_min(vars, position)) AS vars, min(position) AS position
+    FROM case_rows WHERE run_id = $run GROUP BY bank, case_id"""
+_UNITS = f"""
+    SELECT c.number, r.prompt, r.model, r.repeat, r.position
+    FROM current_results r
+    JOIN (SELECT bank, case_id, row_number() OVER (ORDER BY position) - 1 AS number FROM ({_CASES})) c
+        USING (bank, case_id)
+    WHERE r.run_id = $run ORDER BY r.position"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +57,7 @@ class OldUnit:
 
 @dataclass(slots=True)
 class OldRun:
-    """What the journal of a run says. About 300 bytes are kept of each case and its results."""
+    """What is known of a run. About 300 bytes are kept of each case and its results."""
 
     journal: Path
     head: RunEvent | None = None
@@ -55,13 +66,13 @@ class OldRun:
     targets: dict[TargetName, TargetEvent] = field(default_factory=dict)
     banks: dict[str, BankEvent] = field(default_factory=dict)
     cases: dict[bytes, OldCase] = field(default_factory=dict)
-    """By `case_key`."""
+    """By `case_key`, in the order of the journal."""
     bank_of: list[str] = field(default_factory=list)
     """The bank of each case, by its number."""
-    damaged: int = 0
-    """Lines that cannot be read."""
-    _places: dict[int, int] = field(default_factory=dict)
-    _indexes: dict[tuple[str, str], int] = field(default_factory=dict)
+    _positions: array[int] = field(default_factory=lambda: array("Q"))
+    _cases: array[int] = field(default_factory=lambda: array("I"))
+    _targets: array[int] = field(default_factory=lambda: array("H"))
+    _repeats: array[int] = field(default_factory=lambda: array("H"))
 
     @property
     def run_id(self) -> str:
@@ -69,52 +80,47 @@ class OldRun:
         return self.journal.stem
 
     def units(self) -> Iterator[OldUnit]:
-        """Every result, the latest line of each, in the order in which they first came."""
-        targets = max(1, len(self.targets))
-        for unit, position in self._places.items():
-            rest, repeat = divmod(unit, _REPEATS)
-            case, target = divmod(rest, targets)
-            yield OldUnit(position, case, target, repeat)
+        """Every result, the latest line of each, in the order of the journal."""
+        return map(OldUnit, self._positions, self._cases, self._targets, self._repeats)
 
     def positions(self) -> array[int]:
         """Where each case's line begins, by its number."""
         return array("Q", (case.position for case in self.cases.values()))
 
-    def take_head(self, line: bytes) -> None:
+    def _read(self, store: StoreReader) -> None:
+        lines = LineReader(self.journal)
+        try:
+            for (position,) in store.rows(_HEADS, {"run": self.run_id}):
+                self._take_head(lines.at(position))
+        finally:
+            lines.close()
+        for bank, case_id, digest, position in store.rows(f"{_CASES} ORDER BY position", {"run": self.run_id}):
+            self.cases[case_key(bank, case_id)] = OldCase(len(self.cases), bytes.fromhex(digest), position)
+            self.bank_of.append(sys.intern(bank))
+        indexes = {(name.prompt, name.model): number for number, name in enumerate(self.targets)}
+        for case, prompt, model, repeat, position in store.rows(_UNITS, {"run": self.run_id}):
+            target = indexes.get((prompt, model))
+            if target is not None:  # else the target's line is damaged
+                self._positions.append(position)
+                self._cases.append(case)
+                self._targets.append(target)
+                self._repeats.append(repeat)
+
+    def _take_head(self, event: object) -> None:
         """Note one of the events before the cases."""
-        match decode(line).event:
-            case RunEvent() as event:
+        match event:
+            case RunEvent():
                 self.head = self.head or event
-            case PlanEvent() as event:
+            case PlanEvent():
                 self.plan = event
-            case PromptEvent() as event:
+            case PromptEvent():
                 self.prompts[event.label] = event
-            case TargetEvent() as event:
-                name = TargetName(event.prompt, event.model)
-                self._indexes.setdefault((name.prompt, name.model), len(self.targets))
-                self.targets.setdefault(name, event)
-            case BankEvent() as event:
+            case TargetEvent():
+                self.targets.setdefault(TargetName(event.prompt, event.model), event)
+            case BankEvent():
                 self.banks[event.name] = event
             case _:
                 return
-
-    def take_case(self, fields: Mapping[str, Any], position: int) -> None:
-        """Note a case."""
-        bank = sys.intern(fields["bank"])
-        key = case_key(bank, fields["case_id"])
-        if key not in self.cases:
-            self.cases[key] = OldCase(len(self.cases), vars_digest(fields["vars"]), position)
-            self.bank_of.append(bank)
-
-    def take_result(self, fields: Mapping[str, Any], position: int) -> None:
-        """Note a result."""
-        case = self.cases.get(case_key(fields["bank"], fields["case_id"]))
-        target = self._indexes.get((fields["prompt"], fields["model"]))
-        if case is None or target is None:
-            self.damaged += 1
-            return
-        unit = (case.number * len(self.targets) + target) * _REPEATS + min(fields["repeat"], _REPEATS - 1)
-        self._places[unit] = position
 
 
 def case_key(bank: str, case_id: str) -> bytes:
@@ -123,38 +129,30 @@ def case_key(bank: str, case_id: str) -> bytes:
 
 
 def vars_digest(variables: Mapping[str, object]) -> bytes:
-    """Sixteen bytes for a case's variables."""
-    return bytes.fromhex(digest(variables)[:32])
+    """Sixteen bytes for the text of a case's variables, as a journal has it."""
+    return md5(to_json(variables), usedforsecurity=False).digest()
 
 
-def read_old_run(journal: Path) -> OldRun:
-    """Read the journal of a run that has ended or stands still.
+def read_old_run(store: Path, run_id: str) -> OldRun:
+    """Read a run that has ended or stands still.
 
     Raises:
-        UsageError: it is not here, or does not hold what can be scored.
-        StoreError: it cannot be read.
+        UsageError: its journal is not here, or does not hold what can be scored.
+        StoreError: the store cannot be read, or the journal cannot be brought into it now.
     """
+    reader = StoreReader(store)
+    journal = reader.layout.journal(run_id)
     if not journal.exists():
         raise UsageError(
-            f"The journal of the run {journal.stem} is not here: {journal}.",
+            f"The journal of the run {run_id} is not here: {journal}.",
             hint="Only a run whose journal is kept can be scored again.",
         )
+    if (later := reader.refresh().later) is not None:
+        raise StoreError(later, hint="Try again in a moment.")
     run = OldRun(journal)
-    for line in sealed_lines(journal):
-        if isinstance(line, Damage):
-            run.damaged += 1
-            continue
-        try:
-            if line.kind in _HEADS:
-                run.take_head(line.line)
-            elif line.kind == "case":
-                run.take_case(untagged(line.line).fields, line.offset)
-            elif line.kind == "result":
-                run.take_result(untagged(line.line).fields, line.offset)
-        except (CodecError, LookupError, TypeError, AttributeError):
-            run.damaged += 1
+    run._read(reader)
     if run.head is None or not run.targets:
         raise UsageError(
-            f"The journal of the run {journal.stem} does not say what was run.", hint="Start a new run: `llmctl eval`."
+            f"The journal of the run {run_id} does not say what was run.", hint="Start a new run: `llmctl eval`."
         )
     return run

@@ -13,10 +13,11 @@ from llmctl.errors import Problem, ProjectError, Severity, UsageError
 from llmctl.evaluators import registry
 from llmctl.evaluators.built import BuiltEvaluator
 from llmctl.project import loader
+from llmctl.project.collector import collecting_seldom
 from llmctl.project.models import Bank, Case, Config, EvaluatorSettings
-from llmctl.project.problem_list import MAX_FILE_PROBLEMS, ProblemList
 from llmctl.project.sources import WorkingTree
 from llmctl.providers.redaction import Redactor
+from llmctl.runs.case_problems import CaseProblems, same_objects
 from llmctl.runs.classes import ClassFinder, MetricClasses
 from llmctl.runs.head import RunOptions, run_head
 from llmctl.runs.judges import JudgeFinder, JudgeModel
@@ -159,14 +160,15 @@ def rescore_plan(
         StoreError: the plan cannot be kept on disk.
     """
     layout = Layout(config.store)
-    old = read_old_run(layout.journal(run_id))
+    old = read_old_run(config.store, run_id)
     head = run_head(config, Selection(repeat=old.plan.repeat if old.plan else 1), options)
     head = replace(head, options={**head.options, RESCORED_FROM: run_id})
     redactor = Redactor(environ, config.key_variables)
     file = PlanFile(layout.journal(head.run_id), redactor)
     builder = _Builder(config, old, file, redactor, judges=JudgeFinder(config, []))
     try:
-        return builder.build(head, _bank_names(config, old, banks), environ, judge=judge)
+        with collecting_seldom():
+            return builder.build(head, _bank_names(config, old, banks), environ, judge=judge)
     except BaseException:
         file.discard()
         raise
@@ -207,11 +209,15 @@ class _Builder:
     """Where a case's line begins in the new journal, by its number in the old run; in the new order."""
     tags: list[tuple[str, ...]] = field(default_factory=list)
     """By number in the new run."""
+    _last: tuple[BuiltEvaluator, ...] = ()
+    """The evaluators that were noted last, in this bank."""
+    _settings: EvaluatorSettings = field(init=False)
     _same_tags: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.questions = Questions(self.old, self.config, self.redactor)
         self.problems = self.judges.problems
+        self._settings = self.config.evaluator_settings
 
     def build(self, head: RunEvent, names: Sequence[str], environ: Mapping[str, str], *, judge: bool) -> RescorePlan:
         self.file.add(head)
@@ -268,12 +274,12 @@ class _Builder:
         if bank is None:
             return
         self.file.add(BankEvent(bank.name, str(bank.path), bank.digest, self.old.banks[name].targets))
-        said = ProblemList(self.problems, MAX_FILE_PROBLEMS)
+        said, self._last = CaseProblems(), ()
         seen = set(self._cases(bank, said))
-        said.close(f"in the cases of the bank {name}")
+        said.close(self.problems, name)
         self._gone(name, seen)
 
-    def _cases(self, bank: Bank, said: ProblemList) -> Iterator[int]:
+    def _cases(self, bank: Bank, said: CaseProblems) -> Iterator[int]:
         """Plan the cases that can be scored; the numbers of those that the run had."""
         for case in bank.read_cases(self.problems):
             was = self.old.cases.get(case_key(case.bank, case.id))
@@ -290,23 +296,28 @@ class _Builder:
                 self.case_positions[was.number] = self.file.add(case_event(planned))
                 self.tags.append(self._same_tags.setdefault(case.tags, case.tags))
 
-    def _built(self, case: Case, said: ProblemList) -> tuple[BuiltEvaluator, ...] | None:
+    def _built(self, case: Case, said: CaseProblems) -> tuple[BuiltEvaluator, ...] | None:
         try:
-            built = tuple(registry.build(spec, case, self.config.evaluator_settings) for spec in case.evaluators)
+            built = tuple([registry.build(spec, case, self._settings) for spec in case.evaluators])
         except ProjectError as error:
-            for problem in error.problems:
-                said.add(problem)
+            said.add(error.problems, case)
             return None
+        if not same_objects(built, self._last):
+            self._note(built, case.bank)
+            self._last = built
         for one in built:
-            if one.warnings:
-                self.warnings |= dict.fromkeys(one.warnings)
-            if one.asks:
-                self.judges.add(one, case.bank)
             self.classes.add(one, case)
+        return built
+
+    def _note(self, built: Sequence[BuiltEvaluator], bank: str) -> None:
+        """What evaluators say of themselves, whatever the case."""
+        for one in built:
+            self.warnings |= dict.fromkeys(one.warnings)
+            if one.asks:
+                self.judges.add(one, bank)
             self.waits = self.waits or (one.waits and not one.asks)
             self.reads.update(one.reads)
         self.embeds = self.embeds or embeds(built)
-        return built
 
     def _gone(self, bank: str, seen: frozenset[int] | set[int]) -> None:
         """Name the cases of the run that the bank does not have any more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from llmctl.canonical import digest
 from llmctl.errors import ProjectError
 from llmctl.project.message_files import MessageFiles
 from llmctl.project.models import Case, Config
@@ -40,6 +41,8 @@ class Questions:
             return True
         old_vars: Mapping[str, object] = self._lines.fields_at(was.position).fields["vars"]
         new_vars = self._redactor.structure(dict(case.vars))
+        if digest(old_vars) == digest(new_vars):  # the same, written in another way or order
+            return True
         bank = self._old.banks.get(case.bank)
         targets = bank.targets if bank and bank.targets else tuple(self._old.targets)
         return all(self._asked(target, old_vars) == self._asked(target, new_vars) is not None for target in targets)

@@ -8,8 +8,8 @@ from llmctl.traffic.readers.base import Document, SetAside
 
 __all__ = ["MAX_DOCUMENT_BYTES", "TOO_LONG", "Found", "Unreadable"]
 
-MAX_DOCUMENT_BYTES = 64 * 2**20
-"""A longer line, or value, is not read."""
+MAX_DOCUMENT_BYTES = 32 * 2**20
+"""A longer line, or value, is not read: reading one takes ten times its size."""
 TOO_LONG = f"longer than {MAX_DOCUMENT_BYTES >> 20} MB"
 
 

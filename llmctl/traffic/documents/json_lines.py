@@ -25,6 +25,9 @@ def json_documents(stream: BinaryIO) -> Iterator[Found]:
     feed = Feed(stream)
     loads = orjson.loads
     while line := feed.readline(MAX_DOCUMENT_BYTES):
+        if len(line) == MAX_DOCUMENT_BYTES:
+            yield from _other(feed, line)
+            continue
         try:
             value = loads(line)
             raw = line.decode()
@@ -45,12 +48,13 @@ def _other(feed: Feed, line: bytes) -> Iterator[Found]:
         if b"\0" in line:
             yield Unreadable(number, "nothing but NUL bytes")
         return
-    if len(line) >= MAX_DOCUMENT_BYTES and not line.endswith(b"\n"):
+    if len(line) >= MAX_DOCUMENT_BYTES:
         if stripped.startswith(b"["):  # a list without line ends
             feed.unread(line)
             yield from value_documents(feed, until=Until.LIST_END)
             return
-        _skip_line(feed)
+        if not line.endswith(b"\n"):
+            _skip_line(feed)
         yield Unreadable(number, TOO_LONG)
         return
     found = document_of(line, number)

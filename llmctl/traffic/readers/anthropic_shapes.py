@@ -14,7 +14,7 @@ from llmctl.traffic.readers.failures import read_failure
 from llmctl.traffic.readers.messages import messages_from, tool_calls_from, tool_choice_from, tools_from
 from llmctl.traffic.readers.notes import read_metadata
 from llmctl.traffic.readers.openai_shapes import params_from, response_format_from
-from llmctl.traffic.readers.values import count, decoded, mapping, text
+from llmctl.traffic.readers.values import count, decoded, mapping, objects, text
 
 __all__ = [
     "is_anthropic_request",
@@ -25,8 +25,11 @@ __all__ = [
 ]
 
 _NO_PARAMS = frozenset(
-    "system stop_sequences output_config output_format cache_control container mcp_servers context_management betas service_tier "
-    "inference_geo anthropic_version anthropic_beta".split()
+    {
+        *("system", "stop_sequences", "output_config", "output_format", "cache_control", "container"),
+        *("mcp_servers", "context_management", "betas", "service_tier", "inference_geo", "anthropic_version"),
+        *("anthropic_beta"),
+    }
 )
 _OWN_BLOCKS = frozenset({"tool_use", "tool_result", "thinking", "redacted_thinking", "image", "document"})
 _FILE = "it refers to a file that is kept at the provider"
@@ -35,11 +38,11 @@ _CONTAINER = "its state is kept at the provider (container)"
 
 def is_anthropic_request(value: object) -> bool:
     """Whether it has the shape of a messages request, by what OpenAI's chat requests have not."""
-    if not isinstance(value, Mapping) or not isinstance(value.get("messages"), list):
+    if not isinstance(value, dict) or not isinstance(value.get("messages"), list):
         return False
     if isinstance(value.get("system"), str | list) or "stop_sequences" in value or "anthropic_version" in value:
         return True
-    if any("input_schema" in tool for tool in value.get("tools") or () if isinstance(tool, Mapping)):
+    if any("input_schema" in tool for tool in objects(value.get("tools"))):
         return True
     if isinstance(value.get("model"), str) and "max_tokens" in value and "claude" in value["model"]:
         return all(mapping(one).get("role") in ("user", "assistant") for one in value["messages"])
@@ -47,19 +50,17 @@ def is_anthropic_request(value: object) -> bool:
 
 
 def _has_own_blocks(message: object) -> bool:
-    content = message.get("content") if isinstance(message, Mapping) else None
-    if not isinstance(content, list):
-        return False
-    return any(isinstance(one, Mapping) and one.get("type") in _OWN_BLOCKS for one in content)
+    content = message.get("content") if isinstance(message, dict) else None
+    return any(text(one.get("type")) in _OWN_BLOCKS for one in objects(content))
 
 
 def is_anthropic_response(value: object) -> bool:
     """Whether it has the shape of a message, or of the API's errors."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return False
     if value.get("type") == "message":
         return "content" in value or "stop_reason" in value
-    return value.get("type") == "error" and isinstance(value.get("error"), Mapping)
+    return value.get("type") == "error" and isinstance(value.get("error"), dict)
 
 
 def read_anthropic_request(body: Mapping[str, Any], call: LoggedCall) -> None:
@@ -107,7 +108,7 @@ def _read_state(body: Mapping[str, Any], call: LoggedCall) -> None:
 def _refers_to_file(content: object) -> bool:
     if not isinstance(content, list):
         return False
-    return any("file_id" in part["file"] for part in content if isinstance(part.get("file"), Mapping))
+    return any("file_id" in part["file"] for part in content if isinstance(part.get("file"), dict))
 
 
 def _flattened(message: Message) -> Message:
@@ -130,7 +131,7 @@ def read_anthropic_response(body: object, call: LoggedCall) -> None:
     body = decoded(body)
     if isinstance(body, list):
         body = joined_events(body)
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         call.outcome, call.error = Outcome.MALFORMED, "The answer has no content."
         return
     call.source_id = text(body.get("id")) or text(body.get("request_id")) or call.source_id
@@ -147,7 +148,7 @@ def read_anthropic_response(body: object, call: LoggedCall) -> None:
 def _read_content(body: Mapping[str, Any], call: LoggedCall) -> None:
     content = body["content"]
     blocks: Sequence[Any] = content if isinstance(content, list) else [content]
-    used = [one for one in blocks if isinstance(one, Mapping) and one.get("type") == "tool_use"]
+    used = [one for one in blocks if isinstance(one, dict) and one.get("type") == "tool_use"]
     finish = finish_reason_from(body.get("stop_reason"))
     read_ending(call, text_in(content), tool_calls_from(used), finish)
 

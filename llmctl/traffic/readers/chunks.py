@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from llmctl.traffic.readers.values import decoded
+from llmctl.traffic.readers.values import decoded, mapping, objects
 
 __all__ = ["joined_chunks", "joined_events", "sse_events"]
 
@@ -18,7 +18,7 @@ def sse_events(body: str) -> list[object]:
 
 def joined_chunks(chunks: Sequence[object]) -> dict[str, Any] | None:
     """The chat completion that OpenAI's chunks amount to; None: there is no chunk among them."""
-    found = [chunk for one in chunks if isinstance(chunk := decoded(one), Mapping)]
+    found = [chunk for one in chunks if isinstance(chunk := decoded(one), dict)]
     if not found:
         return None
     if len(found) == 1 and not _deltas(found):
@@ -30,23 +30,23 @@ def joined_chunks(chunks: Sequence[object]) -> dict[str, Any] | None:
     if not deltas:
         return whole
     finish = [delta["finish_reason"] for delta in deltas if delta.get("finish_reason")]
-    message = _message([delta["delta"] for delta in deltas if isinstance(delta.get("delta"), Mapping)])
-    if not any(isinstance(delta.get("delta"), Mapping) for delta in deltas):
+    message = _message([delta["delta"] for delta in deltas if isinstance(delta.get("delta"), dict)])
+    if not any(isinstance(delta.get("delta"), dict) for delta in deltas):
         message["content"] = _joined(deltas, "text")
     return {**whole, "choices": [{"index": 0, "message": message, "finish_reason": finish[-1] if finish else None}]}
 
 
 def _deltas(chunks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """What each chunk says of the first choice."""
-    choices = (one for chunk in chunks for one in chunk.get("choices") or () if isinstance(one, Mapping))
+    choices = (one for chunk in chunks for one in objects(chunk.get("choices")))
     return [one for one in choices if not one.get("index") and not {"delta", "text"}.isdisjoint(one)]
 
 
 def _message(deltas: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": _joined(deltas, "content")}
     message["refusal"] = _joined(deltas, "refusal")
-    calls = _calls(part for delta in deltas for part in delta.get("tool_calls") or () if isinstance(part, Mapping))
-    legacy = [{"function": one} for delta in deltas if isinstance(one := delta.get("function_call"), Mapping)]
+    calls = _calls(part for delta in deltas for part in objects(delta.get("tool_calls")))
+    legacy = [{"function": one} for delta in deltas if isinstance(one := delta.get("function_call"), dict)]
     calls += _calls(legacy)
     if calls:
         message["tool_calls"] = calls
@@ -69,17 +69,17 @@ def _calls(parts: Iterator[Mapping[str, Any]] | Sequence[Mapping[str, Any]]) -> 
             call["id"] = part["id"]
         function = part.get("function")
         for name in ("name", "arguments"):
-            if isinstance(function, Mapping) and isinstance(function.get(name), str):
+            if isinstance(function, dict) and isinstance(function.get(name), str):
                 call["function"][name] += function[name]
     return [calls[place] for place in sorted(calls)]
 
 
 def joined_events(events: Sequence[object]) -> dict[str, Any] | None:
     """The response that the events of a stream amount to, Anthropic's or of OpenAI's Responses API; None: neither."""
-    found = [event for one in events if isinstance(event := decoded(one), Mapping)]
+    found = [event for one in events if isinstance(event := decoded(one), dict)]
     for event in reversed(found):
         # response.completed, response.incomplete, response.failed: it ends with the whole response
-        if str(event.get("type", "")).startswith("response.") and isinstance(event.get("response"), Mapping):
+        if str(event.get("type", "")).startswith("response.") and isinstance(event.get("response"), dict):
             return dict(event["response"])
     return _anthropic(found) if any(event.get("type") == "message_start" for event in found) else None
 
@@ -89,18 +89,18 @@ def _anthropic(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     blocks: dict[int, dict[str, Any]] = {}
     for event in events:
         kind, index = event.get("type"), event.get("index")
-        delta = event["delta"] if isinstance(event.get("delta"), Mapping) else {}
-        if kind == "message_start" and isinstance(event.get("message"), Mapping):
+        delta = event["delta"] if isinstance(event.get("delta"), dict) else {}
+        if kind == "message_start" and isinstance(event.get("message"), dict):
             whole.update(event["message"])
-            whole["usage"] = dict(event["message"].get("usage") or {})
-        elif kind == "content_block_start" and isinstance(event.get("content_block"), Mapping):
+            whole["usage"] = dict(mapping(event["message"].get("usage")))
+        elif kind == "content_block_start" and isinstance(event.get("content_block"), dict):
             blocks[index if isinstance(index, int) else len(blocks)] = dict(event["content_block"])
         elif kind == "content_block_delta" and isinstance(index, int):
             _add(blocks.setdefault(index, {"type": "text", "text": ""}), delta)
         elif kind == "message_delta":
             whole.update({name: value for name, value in delta.items() if value is not None})
             used = event.get("usage")
-            whole["usage"].update(used if isinstance(used, Mapping) else {})
+            whole["usage"].update(used if isinstance(used, dict) else {})
         elif kind == "error":
             whole["error"] = event.get("error")
     whole["content"] = [_block(blocks[index]) for index in sorted(blocks)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llmctl.traffic.readers.values import json_text, text
@@ -11,19 +11,19 @@ __all__ = ["content_of", "text_in"]
 
 _TEXTS = frozenset({"text", "input_text", "output_text", "summary_text"})
 _THOUGHTS = frozenset({"thinking", "redacted_thinking", "reasoning", "reasoning_content", "reasoningContent"})
-_AS_THEY_ARE = frozenset({"image_url", "input_audio", "file", "video_url", "audio_url"})
 
 
 def content_of(value: object) -> str | list[dict[str, Any]] | None:
     """A message's content: a text where all of it is one, else the parts; None: there is none.
 
-    The model's own thoughts are left out: no provider takes another's. A kind of part that has no counterpart stays as it is.
+    The model's own thoughts are left out: no provider takes another's. A kind of part that has no counterpart stays as
+    it is.
     """
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         value = [value]
-    if not isinstance(value, Sequence):
+    if not isinstance(value, list | tuple):
         return json_text(value)
     parts = [part for one in value for part in _parts(one)]
     if len(parts) == 1 and parts[0].keys() == {"type", "text"} and not _is_openai(value[0]):
@@ -50,34 +50,43 @@ def _is_openai(part: object) -> bool:
 def _parts(part: object) -> Iterator[dict[str, Any]]:
     if isinstance(part, str):
         yield {"type": "text", "text": part}
+    elif isinstance(part, dict):
+        kind = part.get("type")
+        yield from _without_kind(part) if not isinstance(kind, str) else _of_kind(part, kind)
+
+
+def _of_kind(part: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
+    if kind in _THOUGHTS:
         return
-    if not isinstance(part, Mapping):
-        return
-    kind = part.get("type") if isinstance(part.get("type"), str) else None
-    if kind in _THOUGHTS or (kind is None and not _THOUGHTS.isdisjoint(part)):
-        return
-    if kind in _TEXTS or (kind is None and isinstance(part.get("text"), str)):
+    if kind in _TEXTS:
         yield {"type": "text", "text": text(part.get("text")) or ""}
     elif kind == "refusal":
         yield {"type": "text", "text": text(part.get("refusal")) or ""}
-    elif kind in _AS_THEY_ARE:
-        yield dict(part)
     elif kind == "input_image":
         yield _image(part.get("image_url"), part.get("file_id"), part.get("detail"))
     elif kind == "input_file":
         yield {"type": "file", "file": {key: value for key, value in part.items() if key != "type"}}
     elif kind in ("image", "document"):
         yield from _anthropic(part, kind)
-    elif kind is None and isinstance(part.get("inlineData", part.get("inline_data")), Mapping):
-        yield _inline(part.get("inlineData") or part["inline_data"])
     else:
         yield dict(part)
+
+
+def _without_kind(part: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A part as Bedrock and Gemini write it: its kind is its key."""
+    data = part.get("inlineData", part.get("inline_data"))
+    if not _THOUGHTS.isdisjoint(part):
+        return
+    if isinstance(part.get("text"), str):
+        yield {"type": "text", "text": part["text"]}
+    else:
+        yield _inline(data) if isinstance(data, dict) else dict(part)
 
 
 def _image(url: object, file_id: object = None, detail: object = None) -> dict[str, Any]:
     if url is None:
         return {"type": "file", "file": {"file_id": file_id}}
-    image = dict(url) if isinstance(url, Mapping) else {"url": url}
+    image = dict(url) if isinstance(url, dict) else {"url": url}
     if detail is not None:
         image["detail"] = detail
     return {"type": "image_url", "image_url": image}
@@ -86,7 +95,7 @@ def _image(url: object, file_id: object = None, detail: object = None) -> dict[s
 def _anthropic(part: Mapping[str, Any], kind: str) -> Iterator[dict[str, Any]]:
     """Anthropic's images and documents, which name their source: base64, an address, a file, or text."""
     source = part.get("source")
-    if not isinstance(source, Mapping):
+    if not isinstance(source, dict):
         yield dict(part)
         return
     match source.get("type"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from llmctl.outcome import Outcome
@@ -54,13 +53,13 @@ def _outcome(status: int | None, said: str) -> Outcome:
 
 def status_of(value: object) -> int | None:
     """The HTTP status that an error object names, from 100 to 599."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         for key in ("status_code", "http_status", "statusCode", "status", "code", "error_code"):
             found = count(value.get(key))
             if found is not None and 100 <= found < 600:
                 return found
         inner = value.get("error")
-        return status_of(inner) if isinstance(inner, Mapping) else None
+        return status_of(inner) if isinstance(inner, dict) else None
     found = count(value)
     return found if found is not None and 100 <= found < 600 else None
 
@@ -69,10 +68,10 @@ def error_text(error: object) -> str:
     """The words of an error, in whichever of the usual places; empty: there are none."""
     if isinstance(error, str):
         return error.strip()
-    if not isinstance(error, Mapping):
+    if not isinstance(error, dict):
         return "" if error is None else json_text(error)[:_LONGEST]
     inner = error.get("error")
-    if isinstance(inner, Mapping) and inner:
+    if isinstance(inner, dict) and inner:
         return error_text(inner)
     for place in (error.get("message"), inner, error.get("detail"), error.get("error_message"), error.get("msg")):
         if isinstance(place, str) and place.strip():
@@ -82,7 +81,7 @@ def error_text(error: object) -> str:
 
 def _kinds(error: Any) -> str:
     found: list[str] = []
-    while isinstance(error, Mapping):
+    while isinstance(error, dict):
         found += [str(error[key]) for key in ("code", "type", "error_class", "name", "class") if error.get(key)]
         error = error.get("error")
     return " ".join(found)

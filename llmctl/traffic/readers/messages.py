@@ -34,25 +34,27 @@ _CHOICES = {"auto": "auto", "any": "required", "required": "required", "none": "
 def messages_from(value: object) -> tuple[Message, ...] | None:
     """Messages in OpenAI's shape, whoever wrote them; None: there are none.
 
-    Takes a list of messages (OpenAI's, Anthropic's content blocks, Gemini's and Bedrock's parts, legacy `function_call`),
-    one message, an object that holds `messages`, any of them as JSON in a text, and a plain text as what a user says.
+    Takes a list of messages (OpenAI's, Anthropic's content blocks, Gemini's and Bedrock's parts, the legacy
+    `function_call`), one message, an object that holds `messages`, any of them as JSON in a text, and a plain text as
+    what a user says.
     """
     value = decoded(value)
     if isinstance(value, str):
         return ({"role": "user", "content": value},) if value else None
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         if "role" not in value:
             inner = value.get("messages", value.get("contents"))
             return messages_from(inner) if inner is not None and not isinstance(inner, str) else None
         value = [value]
-    if not isinstance(value, Sequence) or not value:
+    if not isinstance(value, list | tuple) or not value:
         return None
     for one in value:
         if (
             type(one) is not dict
             or one.keys() != _PLAIN
-            or one["role"] not in _KNOWN
             or type(one["content"]) is not str
+            or type(one["role"]) is not str
+            or one["role"] not in _KNOWN
         ):
             return _normalised(value)
     return tuple(value)
@@ -60,13 +62,12 @@ def messages_from(value: object) -> tuple[Message, ...] | None:
 
 def _normalised(values: Sequence[object]) -> tuple[Message, ...] | None:
     found: list[dict[str, Any]] = []
-    if len(values) == 1 and isinstance(values[0], Sequence) and not isinstance(values[0], str):
+    if len(values) == 1 and isinstance(values[0], list | tuple):
         return messages_from(values[0])  # LangChain logs a batch of conversations
-    for one in values:
-        one = decoded(one)
+    for one in map(decoded, values):
         if isinstance(one, str):
             found.append({"role": "user", "content": one})
-        elif isinstance(one, Mapping):
+        elif isinstance(one, dict):
             found.extend(_message(one, found))
     return tuple(found) or None
 
@@ -75,7 +76,7 @@ def _message(one: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) -> Ite
     """The message, or the several that it is: Anthropic's results of tools stand in the next message of the user."""
     role = _role(one)
     content = one.get("content", one.get("parts"))
-    blocks = content if isinstance(content, list) else [content] if isinstance(content, Mapping) else []
+    blocks = content if isinstance(content, list) else [content] if isinstance(content, dict) else []
     if role == "tool" and not any(_is_any(block, _TOOL_RESULTS) for block in blocks):
         yield _tool_answer(one, content, before)
         return
@@ -104,7 +105,7 @@ def _role(one: Mapping[str, Any]) -> str:
 
 def _is_any(block: object, kinds: frozenset[str]) -> bool:
     """Whether the block is of such a kind: by its `type`, or as Bedrock and Gemini write it by its key."""
-    if not isinstance(block, Mapping):
+    if not isinstance(block, dict):
         return False
     kind = block.get("type")
     return kind in kinds if isinstance(kind, str) else not kinds.isdisjoint(block)
@@ -123,9 +124,9 @@ def _tool_result(block: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) 
     inner = _inner(block, _TOOL_RESULTS)
     call_id = text(inner.get("tool_use_id")) or text(inner.get("toolUseId")) or text(inner.get("id"))
     said = inner.get("content", inner.get("response", inner.get("result")))
-    if isinstance(said, Mapping):
+    if isinstance(said, dict):
         said = json_text(said)
-    elif isinstance(said, list) and said and all(isinstance(one, Mapping) and "json" in one for one in said):
+    elif isinstance(said, list) and said and all(isinstance(one, dict) and "json" in one for one in said):
         said = "".join(json_text(one["json"]) for one in said)
     content = content_of(said)
     call_id = call_id or _last_call(before, text(inner.get("name")))
@@ -150,38 +151,38 @@ def tool_calls_from(value: object, turn: int = 0) -> tuple[dict[str, Any], ...]:
     Takes OpenAI's, and those that have name and arguments on one level. One without an id gets one from its place.
     """
     value = decoded(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         value = [value]
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if not isinstance(value, list | tuple):
         return ()
-    calls = (one for item in value if isinstance(one := decoded(item), Mapping))
+    calls = (one for item in value if isinstance(one := decoded(item), dict))
     return tuple(_tool_call(one, f"call_{turn}_{index}") for index, one in enumerate(calls))
 
 
 def _tool_call(call: Mapping[str, Any], made_up_id: str) -> dict[str, Any]:
     custom = call.get("custom")
-    if isinstance(custom, Mapping):
+    if isinstance(custom, dict):
         return {"id": text(call.get("id")) or made_up_id, "type": "custom", "custom": dict(custom)}
     function = call.get("function")
-    inner: Mapping[str, Any] = function if isinstance(function, Mapping) else call
+    inner: Mapping[str, Any] = function if isinstance(function, dict) else call
     name = text(inner.get("name")) or (function if isinstance(function, str) else "")
-    given = next((inner[key] for key in ("arguments", "input", "args") if inner.get(key) is not None), {})
+    given: object = next((inner[key] for key in ("arguments", "input", "args") if inner.get(key) is not None), {})
     call_id = next((found for key in ("id", "call_id", "toolUseId") if (found := text(call.get(key)))), made_up_id)
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": json_text(given)}}
 
 
 def _calls_within(one: Mapping[str, Any], blocks: Sequence[object], turn: int) -> tuple[dict[str, Any], ...]:
     """Calls among the content's blocks, and the legacy `function_call`."""
-    inner = [_inner(block, _TOOL_USES) for block in blocks if isinstance(block, Mapping) and _is_any(block, _TOOL_USES)]
+    inner = [_inner(block, _TOOL_USES) for block in blocks if isinstance(block, dict) and _is_any(block, _TOOL_USES)]
     legacy = one.get("function_call")
-    return tool_calls_from([*inner, legacy] if isinstance(legacy, Mapping) else inner, turn)
+    return tool_calls_from([*inner, legacy] if isinstance(legacy, dict) else inner, turn)
 
 
 def _inner(block: Mapping[str, Any], kinds: frozenset[str]) -> Mapping[str, Any]:
     """Bedrock and Gemini put a block's content under its kind."""
     if isinstance(block.get("type"), str):
         return block
-    return next((block[kind] for kind in kinds if isinstance(block.get(kind), Mapping)), block)
+    return next((block[kind] for kind in kinds if isinstance(block.get(kind), dict)), block)
 
 
 # --- tools ------------------------------------------------------------------------------------------------------------
@@ -190,24 +191,24 @@ def _inner(block: Mapping[str, Any], kinds: frozenset[str]) -> Mapping[str, Any]
 def tools_from(value: object) -> tuple[Mapping[str, object], ...]:
     """Tool definitions as `{type: function, function: {name, description, parameters}}`.
 
-    Takes OpenAI's two shapes, the legacy `functions`, Anthropic's, Bedrock's and Gemini's. A tool that runs at the provider
-    (web search ...) stays as it is.
+    Takes OpenAI's two shapes, the legacy `functions`, Anthropic's, Bedrock's and Gemini's. A tool that runs at the
+    provider (web search ...) stays as it is.
     """
     value = decoded(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         value = value.get("tools", [value])
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if not isinstance(value, list | tuple):
         return ()
-    return tuple(tool for item in value if isinstance(one := decoded(item), Mapping) for tool in _tools(one))
+    return tuple(tool for item in value if isinstance(one := decoded(item), dict) for tool in _tools(one))
 
 
 def _tools(one: Mapping[str, Any]) -> Iterator[Mapping[str, object]]:
-    if isinstance(one.get("function"), Mapping):
+    if isinstance(one.get("function"), dict):
         yield one if one.get("type") == "function" else {"type": "function", "function": one["function"]}
     elif isinstance(one.get("functionDeclarations", one.get("function_declarations")), list):
         for declared in one.get("functionDeclarations") or one["function_declarations"]:
             yield from tools_from([declared])
-    elif isinstance(one.get("toolSpec"), Mapping):
+    elif isinstance(one.get("toolSpec"), dict):
         yield from tools_from([one["toolSpec"]])
     elif one.get("type", "function") in ("function", "custom", None) and isinstance(one.get("name"), str):
         yield {"type": "function", "function": _function(one)}
@@ -217,7 +218,7 @@ def _tools(one: Mapping[str, Any]) -> Iterator[Mapping[str, object]]:
 
 def _function(one: Mapping[str, Any]) -> dict[str, object]:
     schema = next((one[key] for key in ("parameters", "input_schema", "inputSchema") if one.get(key) is not None), None)
-    if isinstance(schema, Mapping) and isinstance(schema.get("json"), Mapping):
+    if isinstance(schema, dict) and isinstance(schema.get("json"), dict):
         schema = schema["json"]
     found = {"name": one["name"], "description": one.get("description"), "parameters": decoded(schema)}
     found["strict"] = one.get("strict")
@@ -229,9 +230,9 @@ def tool_choice_from(value: object) -> object:
     value = decoded(value)
     if isinstance(value, str):
         return _CHOICES.get(value, value)
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return None
-    if isinstance(value.get("function"), Mapping):
+    if isinstance(value.get("function"), dict):
         return value
     name, kind = text(value.get("name")), value.get("type")
     if name:

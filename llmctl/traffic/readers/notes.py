@@ -43,7 +43,7 @@ def _field(name: str) -> Callable[[object, LoggedCall], bool]:
 
 def _prompt(value: object, call: LoggedCall) -> bool:
     """`triage`, `triage@3`, `{id, version, variables}`."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         for name in ("variables", "inputs"):
             if value.get(name):
                 _variables(value[name], call)
@@ -68,7 +68,7 @@ def _variables(value: object, call: LoggedCall) -> bool:
 
 def _tags(value: object, call: LoggedCall) -> bool:
     value = decoded(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         found = tuple(f"{name}:{item if isinstance(item, str) else json_text(item)}" for name, item in value.items())
     else:
         found = texts(value)

@@ -28,36 +28,43 @@ __all__ = [
 ]
 
 _NO_PARAMS = frozenset(
-    "messages model prompt input tools tool_choice functions function_call response_format metadata user stream stream_options "
-    "store safety_identifier api_key api_base base_url api_version api_type organization headers extra_headers timeout "
-    "request_timeout max_retries num_retries custom_llm_provider".split()
+    {
+        *("messages", "model", "prompt", "input", "tools", "tool_choice", "functions", "function_call"),
+        *("response_format", "metadata", "user", "stream", "stream_options", "store", "safety_identifier"),
+        *("api_key", "api_base", "base_url", "api_version", "api_type", "organization", "headers"),
+        *("extra_headers", "timeout", "request_timeout", "max_retries", "num_retries", "custom_llm_provider"),
+    }
 )
-"""What a request holds beside the parameters: fields of their own in the record, and what is only between client and server."""
+"""What has fields of its own in the record, and what is only between client and server."""
 _OPENAI_MODELS = re.compile(r"(?:ft:)?(?:gpt-|chatgpt|o\d(?:-|$)|text-davinci|davinci-|babbage-|codex)")
 _PROVIDERS = frozenset(
-    "openai azure anthropic bedrock vertex_ai gemini mistral groq cohere deepseek openrouter together_ai fireworks_ai xai ollama "
-    "perplexity".split()
+    {
+        *("openai", "azure", "anthropic", "bedrock", "vertex_ai", "gemini", "mistral", "groq", "cohere"),
+        *("deepseek", "openrouter", "together_ai", "fireworks_ai", "xai", "ollama", "perplexity"),
+    }
 )
 
 
 def is_chat_request(value: object) -> bool:
     """Whether it has the shape of a chat request: messages, each with a role."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return False
     messages = value.get("messages")
     if not isinstance(messages, list) or not messages:
         return False
-    return isinstance(messages[0], Mapping) and "role" in messages[0]
+    return isinstance(messages[0], dict) and "role" in messages[0]
 
 
 def is_chat_response(value: object) -> bool:
     """Whether it has the shape of a chat completion, whole or one chunk of a stream: choices, each with a message."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return False
     choices = value.get("choices")
-    if not isinstance(choices, list) or not choices:
+    if not isinstance(choices, list):
         return str(value.get("object", "")).startswith("chat.completion")
-    return isinstance(choices[0], Mapping) and not {"message", "delta", "text"}.isdisjoint(choices[0])
+    if not choices:
+        return True
+    return isinstance(choices[0], dict) and not {"message", "delta", "text"}.isdisjoint(choices[0])
 
 
 def read_chat_request(body: Mapping[str, Any], call: LoggedCall) -> None:
@@ -83,7 +90,7 @@ def params_from(body: Mapping[str, Any]) -> dict[str, object]:
 def response_format_from(value: object) -> Mapping[str, object] | None:
     """A response format; `{type: text}` and a format that is no object (a Python class's name) are none."""
     value = decoded(value)
-    if not isinstance(value, Mapping) or value.get("type") in (None, "text"):
+    if not isinstance(value, dict) or value.get("type") in (None, "text"):
         return None
     if value["type"] == "json_schema" and "json_schema" not in value:
         inner = {key: item for key, item in value.items() if key != "type" and item is not None}
@@ -92,7 +99,7 @@ def response_format_from(value: object) -> Mapping[str, object] | None:
 
 
 def provider_of(model: str | None) -> str | None:
-    """litellm's name of the provider, where the model's name says it: `azure/x`, `gpt-...`, `claude-...`."""
+    """The provider as litellm names it, where the model's name says it: `azure/x`, `gpt-...`, `claude-...`."""
     if not model:
         return None
     head, slash, _ = model.partition("/")
@@ -146,7 +153,7 @@ def read_chat_response(body: object, call: LoggedCall) -> None:
     body = decoded(body)
     if isinstance(body, list):
         body = joined_chunks(body)
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         call.outcome, call.error = Outcome.MALFORMED, "The answer has no choices."
         return
     _read_head(body, call)
@@ -154,7 +161,7 @@ def read_chat_response(body: object, call: LoggedCall) -> None:
     choice = choices[0] if isinstance(choices, list) and choices else None
     if body.get("error") and not choice:
         read_failure(body["error"], call)
-    elif not isinstance(choice, Mapping):
+    elif not isinstance(choice, dict):
         call.outcome, call.error = Outcome.MALFORMED, "The answer has no choices."
     elif choice.get("error"):
         read_failure(choice["error"], call)
@@ -177,7 +184,7 @@ def _read_head(body: Mapping[str, Any], call: LoggedCall) -> None:
 def _read_choice(choice: Mapping[str, Any], call: LoggedCall) -> None:
     message = choice.get("message", choice.get("delta"))
     finish = finish_reason_from(choice.get("finish_reason"))
-    if not isinstance(message, Mapping):
+    if not isinstance(message, dict):
         read_ending(call, text_in(choice.get("text")), (), finish)
         return
     content, calls, legacy = message.get("content"), message.get("tool_calls"), message.get("function_call")
@@ -201,11 +208,11 @@ def read_usage(usage: object, call: LoggedCall) -> None:
         asked, made = usage.get("input_tokens"), usage.get("output_tokens")
         details, made_of = usage.get("input_tokens_details"), usage.get("output_tokens_details")
     call.input_tokens, call.output_tokens = count(asked), count(made)
-    if isinstance(details, Mapping):
+    if isinstance(details, dict):
         call.cached_tokens = count(details.get("cached_tokens"))
     elif "prompt_cache_hit_tokens" in usage:  # DeepSeek
         call.cached_tokens = count(usage["prompt_cache_hit_tokens"])
-    if isinstance(made_of, Mapping):
+    if isinstance(made_of, dict):
         call.reasoning_tokens = count(made_of.get("reasoning_tokens"))
     if "cost" in usage and call.cost_usd is None:
         call.cost_usd = number(usage["cost"])

@@ -14,6 +14,26 @@ __all__ = ["reader_named", "readers"]
 
 _READERS: tuple[str, ...] = (
     # "module:Class", the module in this folder; the class is made without arguments.
+    "pairs:OpenAIChat",
+    "pairs:OpenAIResponses",
+    "pairs:AnthropicMessages",
+    "batches:OpenAIBatch",
+    "batches:AnthropicBatch",
+    "completions:Completions",
+    "rows:Rows",
+    "litellm_log:LiteLLMLog",
+    "litellm_spend:LiteLLMSpend",
+    "langfuse:Langfuse",
+    "helicone:Helicone",
+    "langsmith:LangSmith",
+    "promptfoo:Promptfoo",
+    "simonw_llm:SimonwLLM",
+    "otel:OpenInference",
+    "otel:OpenLLMetry",
+    "otel:OtelGenAI",
+    "braintrust:Braintrust",
+    "opik:Opik",
+    "mlflow:MLflow",
 )
 
 

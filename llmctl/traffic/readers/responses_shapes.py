@@ -31,9 +31,12 @@ _CONVERSATION = "its conversation is kept at the provider (conversation)"
 _PROMPT_OBJECT = "its prompt is kept at the provider"
 _REFERENCE = "it refers to items that are kept at the provider"
 _NO_PARAMS = frozenset(
-    "instructions previous_response_id conversation text reasoning include background context_management truncation "
-    "max_output_tokens id object created_at completed_at status error incomplete_details output output_text usage billing "
-    "prompt_cache_retention prompt_cache_key".split()
+    {
+        *("instructions", "previous_response_id", "conversation", "text", "reasoning", "include", "background"),
+        *("context_management", "truncation", "max_output_tokens", "id", "object", "created_at", "completed_at"),
+        *("status", "error", "incomplete_details", "output", "output_text", "usage", "billing"),
+        *("prompt_cache_retention", "prompt_cache_key"),
+    }
 )
 _SILENT = frozenset({"reasoning", "compaction"})
 """Kinds of items that no other model takes, and needs."""
@@ -41,7 +44,7 @@ _SILENT = frozenset({"reasoning", "compaction"})
 
 def is_responses_request(value: object) -> bool:
     """Whether it has the shape of a Responses request: input (or a prompt kept at the provider), no messages."""
-    if not isinstance(value, Mapping) or "messages" in value:
+    if not isinstance(value, dict) or "messages" in value:
         return False
     given = value.get("input")
     if isinstance(given, str):
@@ -56,13 +59,13 @@ def is_responses_request(value: object) -> bool:
         }
         return "model" in value and (not named.isdisjoint(value) or value.keys() <= {"model", "input", "temperature"})
     if isinstance(given, list) and given:
-        return isinstance(given[0], Mapping) and not {"role", "type"}.isdisjoint(given[0])
+        return isinstance(given[0], dict) and not {"role", "type"}.isdisjoint(given[0])
     return "previous_response_id" in value and "output" not in value
 
 
 def is_responses_response(value: object) -> bool:
     """Whether it has the shape of a Response."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return False
     return value.get("object") == "response" or (isinstance(value.get("output"), list) and "status" in value)
 
@@ -78,20 +81,20 @@ def read_responses_request(body: Mapping[str, Any], call: LoggedCall) -> None:
     call.messages = (*system, *found) if found else None
     _read_tools(body, call)
     _read_text(body.get("text"), call)
-    call.params = _params(body, call)
+    call.params = _params(body)
     call.user = call.user or text(body.get("user")) or text(body.get("safety_identifier"))
     read_metadata(mapping(body.get("metadata")), call)
     _read_state(body, call)
 
 
 def _read_state(body: Mapping[str, Any], call: LoggedCall) -> None:
-    if isinstance(body.get("prompt"), Mapping):
+    if isinstance(body.get("prompt"), dict):
         read_note("prompt", body["prompt"], call)
         call.not_replayable = call.not_replayable or _PROMPT_OBJECT
     if body.get("conversation"):
         call.not_replayable = _CONVERSATION
         held = body["conversation"]
-        call.session_id = call.session_id or text(held.get("id") if isinstance(held, Mapping) else held)
+        call.session_id = call.session_id or text(held.get("id") if isinstance(held, dict) else held)
     if body.get("previous_response_id"):
         call.not_replayable = STATEFUL
         call.parent_id = text(body["previous_response_id"])
@@ -109,11 +112,11 @@ def _read_text(value: object, call: LoggedCall) -> None:
     given = mapping(value)
     call.response_format = response_format_from(given.get("format"))
     schema = (call.response_format or {}).get("json_schema")
-    if isinstance(schema, Mapping):
+    if isinstance(schema, dict):
         call.response_format = {"type": "json_schema", "json_schema": dict(schema)}
 
 
-def _params(body: Mapping[str, Any], call: LoggedCall) -> dict[str, object]:
+def _params(body: Mapping[str, Any]) -> dict[str, object]:
     params = {name: value for name, value in params_from(body).items() if name not in _NO_PARAMS}
     if body.get("max_output_tokens") is not None:
         params["max_completion_tokens"] = body["max_output_tokens"]
@@ -137,20 +140,20 @@ def messages_from_items(value: object, call: LoggedCall | None = None) -> tuple[
     value = decoded(value)
     if isinstance(value, str):
         return ({"role": "user", "content": value},) if value else ()
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         value = [value]
     found: list[dict[str, Any]] = []
-    for one in value if isinstance(value, Sequence) else ():
+    for one in value if isinstance(value, list | tuple) else ():
         item = decoded(one)
         if isinstance(item, str):
             found.append({"role": "user", "content": item})
-        elif isinstance(item, Mapping):
+        elif isinstance(item, dict):
             found.extend(_item(item, found, call))
     return tuple(found)
 
 
 def _item(item: Mapping[str, Any], found: list[dict[str, Any]], call: LoggedCall | None) -> Iterator[dict[str, Any]]:
-    kind = item.get("type") or "message"
+    kind = text(item.get("type")) or "message"
     if kind == "message":
         yield from (dict(one) for one in messages_from([item]) or ())
     elif kind in ("function_call", "custom_tool_call"):
@@ -177,7 +180,7 @@ def read_responses_response(body: object, call: LoggedCall) -> None:
     body = decoded(body)
     if isinstance(body, list):
         body = joined_events(body)
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         call.outcome, call.error = Outcome.MALFORMED, "The answer has no output."
         return
     _read_head(body, call)
@@ -212,10 +215,10 @@ def _read_output(body: Mapping[str, Any], call: LoggedCall) -> None:
     refusals: list[str] = []
     calls: list[Mapping[str, Any]] = []
     for item in body["output"]:
-        if not isinstance(item, Mapping):
+        if not isinstance(item, dict):
             continue
         if item.get("type") == "message":
-            for part in item.get("content") if isinstance(item.get("content"), list) else ():
+            for part in item["content"] if isinstance(item.get("content"), list) else ():
                 kept = refusals if mapping(part).get("type") == "refusal" else said
                 kept.append(text(mapping(part).get("refusal")) or text_in([part]) or "")
         elif item.get("type") in ("function_call", "custom_tool_call"):

@@ -1,4 +1,4 @@
-"""Values of foreign logs, read leniently: numbers in texts, JSON in texts, times in every notation; what is wrong is None."""
+"""Values of foreign logs, read leniently: numbers and JSON in texts, times in every notation; what is wrong is None."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-__all__ = ["count", "decoded", "epoch_s", "first", "json_text", "mapping", "number", "text", "texts"]
+__all__ = ["count", "decoded", "epoch_s", "first", "json_text", "mapping", "number", "objects", "text", "texts"]
 
 _LONGEST_NUMBER = 40
 _YEAR_2001_S = 1e9
@@ -26,6 +26,11 @@ def mapping(value: object) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
     return dict(value) if isinstance(value, Mapping) else {}
+
+
+def objects(value: object) -> list[dict[str, Any]]:
+    """The objects in a list; none where it is no list."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list | tuple) else []
 
 
 def decoded(value: object) -> object:
@@ -84,7 +89,7 @@ def count(value: object) -> int | None:
 
 
 def epoch_s(value: object) -> float | None:
-    """A time as UTC epoch seconds: ISO 8601 (without a zone: UTC), or seconds, ms, us or ns since 1970 (by magnitude)."""
+    """A time as UTC epoch seconds: ISO 8601 (without a zone: UTC), or s, ms, us or ns since 1970 (by magnitude)."""
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value.strip())

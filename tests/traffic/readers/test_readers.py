@@ -21,9 +21,9 @@ from llmctl.traffic.readers.registry import reader_named, readers
 #   cases:
 #   - name: a refusal
 #     documents: [{...}, {...}]        # lines 1, 2 ...; a text is a line as it stands in the file
-#     sample: name.jsonl               # or: a file of tests/traffic/samples, one document a line (.json: the file, or its array)
+#     sample: name.jsonl               # or: a file of tests/traffic/samples, a document a line (.json: its items)
 #     detected: false                  # default true: no other reader may be as sure of one of its documents
-#     records:                         # in order; `line` is 1 where nothing is said. A field that is not named must be empty,
+#     records:                         # in order; `line` is 1 where not said. A field that is not named must be empty,
 #     - {line: 2, source_id: x}        # and `format` the reader's name.
 #     partly:                          # or: only the fields that are named are compared
 #     - {output: Hello}

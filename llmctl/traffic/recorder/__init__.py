@@ -1,0 +1,1 @@
+"""Records calls as they are made: a pass-through server, and a writer that nobody waits for."""
