@@ -27,7 +27,7 @@ Every command that reports takes `--json`. The report goes to standard output, p
 | 1 | `gate`: FAIL; `eval --strict`: a case failed; `validate --strict`: a warning |
 | 2 | usage, configuration or file error, empty selection, no rule to judge by; nothing was sent |
 | 3 | `gate`: INCONCLUSIVE, the evidence is sound but too little |
-| 4 | key, provider, store or disk: it could not finish, or too many results have no evidence; what was done is kept. For `gate`: NOT EVALUATED |
+| 4 | it could not finish (key, provider, store, disk), or too many results have no evidence; `gate`: NOT EVALUATED |
 | 5 | stopped by a budget or by `-x`; what was done is kept |
 | 130, 143 | interrupted, terminated; what was done is kept |
 """
