@@ -121,7 +121,7 @@ def merge(base: CaseDraft, own: CaseDraft) -> CaseDraft:
         vars={**base.vars, **own.vars} if base.vars else own.vars,
         expected=own.expected if own.has_expected else base.expected,
         has_expected=own.has_expected or base.has_expected,
-        tags=tuple(dict.fromkeys((*base.tags, *own.tags))),
+        tags=tuple(dict.fromkeys((*base.tags, *own.tags))) if base.tags or len(own.tags) > 1 else own.tags,
         must_pass=base.must_pass if own.must_pass is None else own.must_pass,
         group=base.group if own.group is None else own.group,
         inherit=base.inherit if own.inherit is None else own.inherit,

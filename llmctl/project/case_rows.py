@@ -74,23 +74,28 @@ def _field(column: str) -> str:
 
 def draft_of_row(row: Row, columns: Columns, problems: list[Problem]) -> CaseDraft:
     """The case of one row; a cell that cannot be meant is reported by row and column."""
-    cells = _Cells(row, columns, problems)
+    cells, filled = _Cells(row, columns, problems), columns.fields
     expected = cells.value("expected")
     return CaseDraft(
-        id=cells.text("id"),
+        id=cells.text("id") if "id" in filled else None,
         vars={name: row.values[column] for name, column in columns.variables.items() if column in row.values},
         expected=as_expected(expected),
         has_expected=expected is not None,
-        tags=cells.tags(),
-        must_pass=cells.truth("must_pass"),
-        group=cells.text("group"),
+        tags=cells.tags() if "tags" in filled else (),
+        must_pass=cells.truth("must_pass") if "must_pass" in filled else None,
+        group=cells.text("group") if "group" in filled else None,
         place=row.place,
     )
 
 
-@dataclass(frozen=True, slots=True)
+@lru_cache(maxsize=256)
+def _tags_in(text: str) -> tuple[str, ...]:
+    return tuple(tag for part in _BETWEEN_TAGS.split(text) if (tag := part.strip()))
+
+
+@dataclass(slots=True)
 class _Cells:
-    """The cells of one row, an empty one as None."""
+    """The cells of one row, an empty one as None. Not frozen: one is made for each row."""
 
     row: Row
     columns: Columns
@@ -115,7 +120,7 @@ class _Cells:
         if isinstance(value, list) and all(isinstance(item, SCALARS) for item in value):
             return tuple(written(item) for item in value)
         if isinstance(value, SCALARS):
-            return tuple(tag for part in _BETWEEN_TAGS.split(written(value)) if (tag := part.strip()))
+            return _tags_in(written(value))
         self._refuse("tags", f"`tags` must be a list of texts, not {kind_of(value)}.")
         return ()
 

@@ -22,7 +22,7 @@ class CellRow:
     @property
     def empty(self) -> bool:
         """Whether nothing stands in the row."""
-        return all(cell == "" for cell in self.cells)
+        return not any(self.cells) and all(cell == "" for cell in self.cells)
 
 
 @dataclass(slots=True)
@@ -111,20 +111,26 @@ def _read_header(table: Table, row: CellRow) -> bool:
 
 def _named(table: Table, row: CellRow, short_rows: bool) -> Row | None:
     columns = table.columns
-    cells = list(row.cells)
-    while len(cells) > len(columns) and cells[-1] == "":
-        cells.pop()
-    if short_rows:
-        cells += [""] * (len(columns) - len(cells))
+    cells = row.cells
+    if len(cells) != len(columns):
+        cells = _fitted(cells, len(columns), short_rows)
     if len(cells) != len(columns):
         _refuse_length(table, row, len(cells), short_rows)
         return None
-    for column, cell in zip(columns, cells, strict=True):
+    for index, cell in enumerate(cells):
         if isinstance(cell, str) and "\0" in cell:
-            place = table.at(row.number, row.line, column)
+            place = table.at(row.number, row.line, columns[index])
             table.refuse("The cell holds a NUL character.", place, "Delete it, or save the file as UTF-8.")
             return None
     return table.row(dict(zip(columns, cells, strict=True)), row.number, row.line)
+
+
+def _fitted(given: Sequence[object], count: int, short_rows: bool) -> list[object]:
+    """The cells without empty ones beyond the columns; with `short_rows` also those that were left out."""
+    cells = list(given)
+    while len(cells) > count and cells[-1] == "":
+        cells.pop()
+    return cells + [""] * (count - len(cells)) if short_rows else cells
 
 
 def _refuse_length(table: Table, row: CellRow, count: int, short_rows: bool) -> None:

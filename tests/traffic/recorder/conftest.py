@@ -118,7 +118,8 @@ def recording(tmp_path: Path) -> Started:
 
     @asynccontextmanager
     async def at(address: str) -> AsyncIterator[Bench]:
-        redactor, told = Redactor({}), []
+        redactor = Redactor({})
+        told: list[str] = []
         store = tmp_path / ".llmctl"
         head = TrafficHead("record", (address,))
         writer = CallWriter(lambda: TrafficJournal(store, head, redactor), told.append)

@@ -1,0 +1,1 @@
+"""What applications import of llmctl to have their own calls recorded."""
