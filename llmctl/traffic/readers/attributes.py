@@ -1,4 +1,4 @@
-"""Attributes of spans by their dotted names, whether they stand flat (`llm.model_name`) or nested (`{llm: {model_name}}`)."""
+"""Attributes of spans by their dotted names, whether they stand flat (`llm.model_name`) or nested in objects."""
 
 from __future__ import annotations
 

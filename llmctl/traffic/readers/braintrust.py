@@ -25,12 +25,44 @@ from llmctl.traffic.readers.values import count, decoded, epoch_s, first, json_t
 __all__ = ["Braintrust"]
 
 _NOTES = frozenset(
-    "prompt prompt_name prompt_version user user_id session_id environment tags provider model_provider".split()
+    [
+        "prompt",
+        "prompt_name",
+        "prompt_version",
+        "user",
+        "user_id",
+        "session_id",
+        "environment",
+        "tags",
+        "provider",
+        "model_provider",
+    ]
 )
 _PARAMS = frozenset(
-    "temperature top_p top_k max_tokens max_completion_tokens max_output_tokens seed stop n frequency_penalty presence_penalty "
-    "logprobs top_logprobs logit_bias reasoning_effort verbosity parallel_tool_calls tools tool_choice response_format "
-    "model service_tier".split()
+    [
+        "temperature",
+        "top_p",
+        "top_k",
+        "max_tokens",
+        "max_completion_tokens",
+        "max_output_tokens",
+        "seed",
+        "stop",
+        "n",
+        "frequency_penalty",
+        "presence_penalty",
+        "logprobs",
+        "top_logprobs",
+        "logit_bias",
+        "reasoning_effort",
+        "verbosity",
+        "parallel_tool_calls",
+        "tools",
+        "tool_choice",
+        "response_format",
+        "model",
+        "service_tier",
+    ]
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from llmctl.traffic.logged_call import LoggedCall, Message
@@ -241,9 +241,9 @@ def _unpacked(one: dict[str, Any]) -> dict[str, Any]:
 def _read_output(found: Attributes, call: LoggedCall) -> None:
     finish = finish_reason_from(decoded(found.get("gen_ai.response.finish_reasons", "ai.response.finishReason")))
     given = found.get("gen_ai.output.messages")
-    choices: Sequence[Any] = ()
     if given is not None:
-        choices = decoded(given) if isinstance(decoded(given), list) else [decoded(given)]
+        messages = decoded(given)
+        choices = messages if isinstance(messages, list) else [messages]
     else:
         choices = found.items("gen_ai.completion") or found.items("llm.completions")
     if choices and isinstance(choices[0], Mapping):
@@ -264,7 +264,7 @@ def read_message_answer(one: Mapping[str, Any], call: LoggedCall, finish: str | 
     own = finish_reason_from(one.get("finish_reason"))
     turns = genai_messages([{"role": "assistant", **_unpacked(dict(one))}])
     said = text_in(turns[-1].get("content")) if turns else None
-    calls = tuple(turns[-1].get("tool_calls", ())) if turns else ()  # type: ignore[arg-type,var-annotated]
+    calls = tuple(turns[-1].get("tool_calls", ())) if turns else ()  # type: ignore[arg-type]
     read_ending(call, said, calls, own or finish, text(one.get("refusal")))
 
 

@@ -18,6 +18,7 @@ from llmctl.traffic.readers.tracing import (
     read_asked,
     read_said,
     same_or_served,
+    source_from,
     unwrapped,
 )
 from llmctl.traffic.readers.values import count, decoded, first, json_text, mapping, number, text
@@ -171,12 +172,6 @@ def _assessment(one: Mapping[str, Any], info: Mapping[str, Any]) -> LoggedFeedba
     at = moment_s(one.get("create_time"))
     if expectation:
         value = first(expectation, ("value",)) or mapping(expectation.get("serialized_value")).get("value")
-        return LoggedFeedback(
-            "correction",
-            text=json_text(value),
-            name=name,
-            source=judged(name, 0, source=source).source,
-            target=target,
-            at=at,
-        )  # type: ignore[union-attr]
+        by = source_from(source)
+        return LoggedFeedback("correction", text=json_text(value), name=name, source=by, target=target, at=at)
     return judged(name, mapping(one.get("feedback")).get("value"), one.get("rationale"), source, target, at)

@@ -31,7 +31,21 @@ def openinference_kind(found: Attributes, kind: str | None = None) -> str | None
     return "call" if (named or "LLM").upper() == "LLM" else named
 
 
-_OTHERS = frozenset("CHAIN RETRIEVER RERANKER EMBEDDING TOOL AGENT GUARDRAIL EVALUATOR PROMPT DECISION UNKNOWN".split())
+_OTHERS = frozenset(
+    [
+        "CHAIN",
+        "RETRIEVER",
+        "RERANKER",
+        "EMBEDDING",
+        "TOOL",
+        "AGENT",
+        "GUARDRAIL",
+        "EVALUATOR",
+        "PROMPT",
+        "DECISION",
+        "UNKNOWN",
+    ]
+)
 
 
 def read_openinference(found: Attributes, call: LoggedCall) -> None:

@@ -26,11 +26,26 @@ from llmctl.traffic.readers.values import count, decoded, epoch_s, first, json_t
 __all__ = ["Opik"]
 
 _MARKS = frozenset(
-    "feedback_scores total_estimated_cost error_info ttft duration usage project_name project_id".split()
+    ["feedback_scores", "total_estimated_cost", "error_info", "ttft", "duration", "usage", "project_name", "project_id"]
 )
 _PARAMS = frozenset(
-    "temperature top_p top_k max_tokens max_completion_tokens seed stop n frequency_penalty presence_penalty tools "
-    "tool_choice response_format reasoning_effort parallel_tool_calls".split()
+    [
+        "temperature",
+        "top_p",
+        "top_k",
+        "max_tokens",
+        "max_completion_tokens",
+        "seed",
+        "stop",
+        "n",
+        "frequency_penalty",
+        "presence_penalty",
+        "tools",
+        "tool_choice",
+        "response_format",
+        "reasoning_effort",
+        "parallel_tool_calls",
+    ]
 )
 _WRAPPERS = ("content", "spans", "data")
 

@@ -97,7 +97,20 @@ _OTHERS = frozenset(
     {"run_type", "dotted_order", "_xact_id", "litellm_call_id", "request", "request_body", "custom_id", "info"}
 )
 _HINTS = frozenset(
-    "resourceSpans resource_spans resourceLogs resource_logs spanId span_id SpanId context.span_id context data spans body".split()
+    [
+        "resourceSpans",
+        "resource_spans",
+        "resourceLogs",
+        "resource_logs",
+        "spanId",
+        "span_id",
+        "SpanId",
+        "context.span_id",
+        "context",
+        "data",
+        "spans",
+        "body",
+    ]
 )
 
 

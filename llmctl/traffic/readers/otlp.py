@@ -1,4 +1,4 @@
-"""OTLP as JSON: spans and log records of an export, with hex ids as OTLP writes them or base64 as protobuf's JSON does."""
+"""OTLP as JSON: spans and log records of an export, with hex ids, or base64 as protobuf's JSON has them."""
 
 from __future__ import annotations
 
@@ -35,10 +35,8 @@ def is_otlp(value: Mapping[str, Any]) -> bool:
 def is_otlp_span(value: Mapping[str, Any]) -> bool:
     """Whether it is one span, as an export holds them."""
     return (
-        first(value, ("spanId", "span_id")) is not None
-        and "startTimeUnixNano" in value
-        or "start_time_unix_nano" in value
-    )
+        first(value, ("spanId", "span_id")) is not None and "startTimeUnixNano" in value
+    ) or "start_time_unix_nano" in value
 
 
 # --- values -----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Spans and the log records that hold their messages, joined by trace and span; what is no call of a model is set aside."""
+"""Spans and the log records that hold their messages, joined by trace and span; the rest is set aside."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def _entry(held: _Waiting) -> Entry:
     if call.messages is None and call.not_replayable is None:
         old = "old" if span.attributes.get("gen_ai.system") is not None else "new"
         call.not_replayable = _NOT_CAPTURED.get(kind, _NOT_CAPTURED[old])
-    raws = dict.fromkeys(one.raw for one in (span, *events) if one.raw)
+    raws = dict.fromkeys(raw for raw in (span.raw, *(one.raw for one in events)) if raw)
     return Entry(span.line, span.raw if len(raws) < 2 else "\n".join(raws), call)
 
 
@@ -213,7 +213,7 @@ def _logged_within(span: Span) -> list[SpanEvent]:
     ]
 
 
-def _read_events(events: list[SpanEvent], call: LoggedCall) -> None:
+def _read_events(events: list[SpanEvent], call: LoggedCall) -> None:  # noqa: C901
     messages: list[Any] = []
     for event in sorted(events, key=lambda one: one.at or 0.0):
         name = _name_of(event)

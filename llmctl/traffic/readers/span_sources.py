@@ -1,4 +1,4 @@
-"""The spans and log records in a document: an OTLP export, a span a line (an SDK's console, Phoenix, Logfire), a row of a table."""
+"""The spans and log records in a document: an OTLP export, a span a line (a console, Phoenix, Logfire), a row."""
 
 from __future__ import annotations
 

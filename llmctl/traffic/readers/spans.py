@@ -66,7 +66,7 @@ class Span:
 
 
 def hex_id(value: object) -> str | None:
-    """A trace's or span's id as hexadecimal digits: hex (`0x...` too) and base64; others as they are; zeros are none."""
+    """A trace's or span's id as hex digits, from hex (`0x...` too) or base64; others as they are; zeros are none."""
     found = text(value)
     if found is None:
         return None

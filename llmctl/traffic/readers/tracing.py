@@ -84,7 +84,7 @@ def not_a_call(kind: object) -> str:
 
 
 def provider_from(name: object) -> str | None:
-    """litellm's name of a provider for any of the names that tracing tools have for it; a framework is none."""
+    """The name that litellm has of a provider, by any name that tracing tools have for it; a framework is none."""
     found = (text(name) or "").strip().lower()
     if not found or found in _NOT_PROVIDERS:
         return None
@@ -120,7 +120,7 @@ def read_asked(value: object, call: LoggedCall) -> bool:
         call.model = text(body.get("model")) or call.model
         read_settings(first_of(body, "generationConfig", "generation_config", "config"), call)
         return call.messages is not None
-    found = body if isinstance(body, str | list) else None
+    found: object = body if isinstance(body, str | list) else None
     if isinstance(body, Mapping):
         found = body if "role" in body else first_of(body, "messages", "input", "prompt", "question", "query", "inputs")
     if found is None or not _conversation(found):
@@ -164,7 +164,7 @@ def _conversation(value: object) -> bool:
 
 
 def read_said(value: object, call: LoggedCall) -> bool:
-    """Take what was answered: a response of any API, a list of choices, a message, or a text; any other JSON as text."""
+    """Take what was answered: a response of any API, a list of choices, a message, or a text; other JSON as text."""
     body = decoded(value)
     if body is None or body in ({}, []):
         return False
@@ -264,7 +264,7 @@ def judged(
     target: str | None = None,
     at: float | None = None,
 ) -> LoggedFeedback | None:
-    """A judgement as feedback: a number or a yes or no as score (of a thumb: rating), a text as label; None: neither."""
+    """A judgement as feedback: a number or yes or no as score (of a thumb: rating), a text as label; None: neither."""
     named, words, by = text(name), error_text(said) or None, source_from(source)
     score = float(value) if isinstance(value, bool) else number(value)
     if score is not None:
