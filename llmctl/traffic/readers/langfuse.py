@@ -55,7 +55,7 @@ class Langfuse:
         if page is not None:
             return 95 if page and isinstance(page[0], Mapping) and self.recognises(page[0]) else 0
         row = snake_keys(value)
-        if "trace_id" in row and row.get("type") in TYPES and not {"context", "attributes"} & row.keys():
+        if "trace_id" in row and text(row.get("type")) in TYPES and not {"context", "attributes"} & row.keys():
             return 96
         if is_score(row):
             return 96

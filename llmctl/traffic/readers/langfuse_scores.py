@@ -21,7 +21,7 @@ def is_score(row: Mapping[str, Any]) -> bool:
     """Whether it is a score: a name and a value for a trace, an observation or a session. `row`: in snake case."""
     if "name" not in row or not any(name in row for name in _TARGETS) or not {"value", "string_value"} & row.keys():
         return False
-    return row.get("data_type") in _TYPES or {"source", "config_id", "author_user_id"} & row.keys() != set()
+    return text(row.get("data_type")) in _TYPES or {"source", "config_id", "author_user_id"} & row.keys() != set()
 
 
 def read_score(row: Mapping[str, Any]) -> Iterator[LoggedFeedback]:
