@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmctl.traffic.readers.base import Document, Entry
-from llmctl.traffic.readers.registry import reader_named
+from llmctl.traffic.readers.registry import reader_named, readers
 from llmctl.traffic.readers.waiting import Waiting
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -157,3 +157,14 @@ def test_a_sample_with_odd_values_is_a_record_or_is_set_aside() -> None:
         for name in NAMES:
             assert 0 <= reader_named(name).recognises(document.value) <= 100
             assert [one.line for one in reader_named(name).read([document])] == [1]
+
+
+def test_no_reader_raises_on_any_sample_with_odd_values() -> None:
+    lines = [line for path in SAMPLES.glob("*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
+    samples = [orjson.loads(line) for line in lines if line.strip()]
+    chance = random.Random(11)
+    for _ in range(300):
+        document = Document(_spoilt(chance.choice(samples), chance), "raw", 1)
+        for reader in readers():
+            assert 0 <= reader.recognises(document.value) <= 100
+            list(reader.read([document]))
