@@ -213,7 +213,7 @@ def test_unknown_cases_and_no_git_are_said(llmctl: Invoke, project: Path) -> Non
     assert 'There is no case "cart" in the banks here.' in result.err and 'Did you mean "card"?' in result.err
     result = llmctl("blame", "card")
     assert result.code == 2
-    assert "is in no git repository" in result.err
+    assert "is in no git repository" in " ".join(result.err.split())
 
 
 def test_the_document_is_described(llmctl: Invoke, repository: Path) -> None:

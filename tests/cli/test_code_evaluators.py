@@ -92,7 +92,7 @@ def test_no_code_runs_unless_the_project_says_so(checked: Path, llmctl: Invoke, 
     write(checked, "llmctl.toml", CONFIG.replace("allow_code = true", ""))
     result = llmctl(command)
     assert result.code == 2
-    assert "testbanks/route.yaml:3:13\n  error: `python` runs code, which llmctl.toml does not allow." in result.err
+    assert "testbanks/route.yaml:3:13\n  error: `python` runs code, which llmctl.toml does not allow" in result.err
     assert "Add `allow_code = true` under [project] in llmctl.toml." in result.err
     assert not (checked / "ran").exists()
     assert not list(checked.glob(".llmctl/runs/*.jsonl"))
@@ -105,7 +105,7 @@ def test_validate_runs_no_code_even_where_it_is_allowed(checked: Path, llmctl: I
     write(checked, "checks/queue.py", "def wrong(context): ...\n")
     result = llmctl("validate")
     assert result.code == 2
-    assert "There is no function `right` in checks/queue.py." in result.err + result.out
+    assert "There is no function `right` in checks/queue.py" in result.err + result.out
     assert not (checked / "ran").exists()
 
 
