@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmctl.cli.options import BankOption, ModelOption, PromptOption
 from llmctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -23,15 +24,9 @@ __all__ = ["blame"]
 def blame(
     ctx: typer.Context,
     case: Annotated[str, typer.Argument(metavar="CASE", help="CASE or BANK/CASE, as the banks here have it.")],
-    banks: Annotated[
-        list[str] | None, typer.Option("-b", "--bank", metavar="BANK", help="Only this bank. Repeatable.")
-    ] = None,
-    prompts: Annotated[
-        list[str] | None, typer.Option("-p", "--prompt", metavar="P", help="Only this prompt. Repeatable.")
-    ] = None,
-    models: Annotated[
-        list[str] | None, typer.Option("-m", "--model", metavar="M", help="Only this model. Repeatable.")
-    ] = None,
+    banks: BankOption = None,
+    prompts: PromptOption = None,
+    models: ModelOption = None,
     bisect: Annotated[
         bool, typer.Option("--bisect", help="Ask versions that have no answer, as few as it takes.")
     ] = False,

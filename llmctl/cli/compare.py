@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmctl.cli.options import BankOption, ModelOption, PromptOption, TagOption
 from llmctl.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -22,19 +23,10 @@ def compare(
     side: Annotated[
         str, typer.Argument(metavar="[RUN|SIDE]", help="A run, a label, a prompt, or a git revision; default: @last.")
     ] = "@last",
-    banks: Annotated[
-        list[str] | None, typer.Option("-b", "--bank", metavar="BANK", help="Only this bank. Repeatable.")
-    ] = None,
-    prompts: Annotated[
-        list[str] | None, typer.Option("-p", "--prompt", metavar="P", help="Only this prompt. Repeatable.")
-    ] = None,
-    models: Annotated[
-        list[str] | None, typer.Option("-m", "--model", metavar="M", help="Only this model. Repeatable.")
-    ] = None,
-    tags: Annotated[
-        list[str] | None,
-        typer.Option("-t", "--tag", metavar="TAG", help="Only cases with this tag. Repeatable: any of."),
-    ] = None,
+    banks: BankOption = None,
+    prompts: PromptOption = None,
+    models: ModelOption = None,
+    tags: TagOption = None,
     output: Annotated[
         list[Path] | None, typer.Option("-o", "--output", metavar="FILE", help="Write .md, .json, .svg. Repeatable.")
     ] = None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmctl.cli.options import BankOption, ModelOption, PromptOption, TagOption
 from llmctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -31,19 +32,10 @@ def diff(
     ctx: typer.Context,
     a: Annotated[str | None, typer.Argument(metavar="[A]", help=f"{_SIDE}; default: HEAD.")] = None,
     b: Annotated[str | None, typer.Argument(metavar="[B]", help=f"{_SIDE}; default: the files here.")] = None,
-    banks: Annotated[
-        list[str] | None, typer.Option("-b", "--bank", metavar="BANK", help="Only this bank. Repeatable.")
-    ] = None,
-    prompts: Annotated[
-        list[str] | None, typer.Option("-p", "--prompt", metavar="P", help="Only this prompt. Repeatable.")
-    ] = None,
-    models: Annotated[
-        list[str] | None, typer.Option("-m", "--model", metavar="M", help="Only this model. Repeatable.")
-    ] = None,
-    tags: Annotated[
-        list[str] | None,
-        typer.Option("-t", "--tag", metavar="TAG", help="Only cases with this tag. Repeatable: any of."),
-    ] = None,
+    banks: BankOption = None,
+    prompts: PromptOption = None,
+    models: ModelOption = None,
+    tags: TagOption = None,
     pattern: Annotated[
         str | None, typer.Option("-k", metavar="PATTERN", help="Only case ids that contain this, or match it (* ?).")
     ] = None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmctl.cli.options import BankOption, ModelOption, PromptOption
 from llmctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,15 +26,9 @@ def power(
     b: Annotated[
         str | None, typer.Argument(metavar="[B]", help="A second side, whose answers differ from A's.")
     ] = None,
-    banks: Annotated[
-        list[str] | None, typer.Option("-b", "--bank", metavar="BANK", help="Only this bank. Repeatable.")
-    ] = None,
-    prompts: Annotated[
-        list[str] | None, typer.Option("-p", "--prompt", metavar="P", help="Only this prompt. Repeatable.")
-    ] = None,
-    models: Annotated[
-        list[str] | None, typer.Option("-m", "--model", metavar="M", help="Only this model. Repeatable.")
-    ] = None,
+    banks: BankOption = None,
+    prompts: PromptOption = None,
+    models: ModelOption = None,
     margins: Annotated[
         list[float] | None,
         typer.Option("--margin", metavar="SHARE", help="0.05 is 5 points; default: the bank's own. Repeatable."),
