@@ -1,0 +1,1 @@
+"""Logged calls asked again: with another model, another prompt, or scored as they were answered."""
