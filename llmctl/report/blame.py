@@ -92,7 +92,7 @@ def _sentences(report: BlameReport) -> Iterator[str]:
         yield _way(report)
     elif report.finding is Finding.FOUND and report.flaky:
         yield "A version has passed and failed on equal calls: this flip may be noise. `--repeat 3` asks for more."
-    elif report.finding is Finding.FOUND and report.repeat == 1:
+    elif report.finding is Finding.FOUND and report.repeat == 1 and _asked_once(report):
         yield "One answer a version says little of a flaky case: `--bisect --repeat 3` asks for more."
     if report.more_commits and report.finding in (Finding.NEVER, Finding.OPEN) and found.good is None:
         yield "There are older commits: `--limit N` looks at more."
@@ -127,6 +127,12 @@ def _commit(version: Version) -> str:
         return "changes that are not committed"
     day = f"{version.committed_at:%Y-%m-%d}, " if version.committed_at else ""
     return f"{version.name} ({day}{one_line(version.subject, 72)})"
+
+
+def _asked_once(report: BlameReport) -> bool:
+    """Whether one of the two versions has one answer only."""
+    found = report.search
+    return any(at is not None and report.versions[at].evidence == 1 for at in (found.good, found.bad))
 
 
 def _evidence(version: Version) -> str:

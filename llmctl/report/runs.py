@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["render_runs", "runs_text"]
 
+_USUAL = "eval"
+_WITH_A_VALUE = ("-C", "--env-file")
+
 
 def render_runs(console: Console, runs: Sequence[RunSummary]) -> None:
     """Print the list at the console's width."""
@@ -32,6 +35,7 @@ def runs_text(runs: Sequence[RunSummary], width: int) -> Text:
         Column("run", is_label=True),
         Column("started (UTC)", is_label=True),
         Column("status", is_label=True),
+        *([Column("by", is_label=True, droppable=True)] if any(_made_by(run) != _USUAL for run in runs) else []),
         Column("passed"),
         Column("rate"),
         *([Column("coverage")] if any(_gap(run) for run in runs) else []),
@@ -53,6 +57,7 @@ def _row(run: RunSummary, columns: Sequence[Column]) -> list[Cell]:
         "run": Cell(run.run_id),
         "started (UTC)": Cell(f"{run.started_at:%Y-%m-%d %H:%M}"),
         "status": Cell(str(run.status), "" if str(run.status) == RunStatus.COMPLETED.value else "yellow"),
+        "by": Cell(_made_by(run)),
         "passed": Cell(f"{count(run.passed)}/{count(evidence)}"),
         "rate": Cell(percent(run.passed, evidence) if evidence else "-"),
         "coverage": Cell(_coverage(run), "yellow" if _gap(run) else ""),
@@ -61,6 +66,17 @@ def _row(run: RunSummary, columns: Sequence[Column]) -> list[Cell]:
         "at": Cell(_revision(run)),
     }
     return [cells[column.title] for column in columns]
+
+
+def _made_by(run: RunSummary) -> str:
+    """The command that made the run; a comparison makes some to fill its gaps."""
+    words = iter(run.command.split()[1:])
+    for word in words:
+        if word in _WITH_A_VALUE:
+            next(words, "")
+        elif not word.startswith("-"):
+            return word
+    return ""
 
 
 def _cost(run: RunSummary) -> str:

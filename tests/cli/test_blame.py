@@ -152,6 +152,13 @@ def test_more_answers_know_a_version_better(llmctl: Invoke, repository: Path) ->
     assert report["sent"] == calls(llmctl) == 15
 
 
+@pytest.mark.parametrize("answers", [1, 2])
+def test_one_answer_a_version_is_said_to_be_little(llmctl: Invoke, repository: Path, answers: int) -> None:
+    blamed(llmctl, "--bisect", "--repeat", str(answers))
+    said = "One answer a version says little" in llmctl("blame", "card").out
+    assert said == (answers == 1)
+
+
 def test_no_more_is_asked_of_a_version_than_it_takes(llmctl: Invoke, repository: Path) -> None:
     llmctl("eval", "-r", "4")
     before = calls(llmctl)

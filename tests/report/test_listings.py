@@ -47,6 +47,13 @@ run            started (UTC)     status      passed    rate  coverage     cost  
     )
 
 
+def test_runs_of_other_commands_say_by_which() -> None:
+    filled = run_summary(command="llmctl --debug -C shop gate --baseline HEAD")
+    lines = listed(run_summary(), filled).split("\n")
+    assert [line.split()[4] for line in lines[1:3]] == ["eval", "gate"]
+    assert " by " not in listed(run_summary())
+
+
 def test_complete_runs_need_no_coverage_and_fit_their_cost() -> None:
     text = listed(run_summary())
     assert "coverage" not in text
