@@ -180,6 +180,17 @@ def test_a_new_failure_is_confirmed_on_both_sides(server: OpenAIServer, tmp_path
     assert not server.seen
 
 
+def test_enough_confirmed_failures_spare_the_others(server: OpenAIServer, tmp_path: Path, llmctl: Invoke) -> None:
+    write(tmp_path, "testbanks/b.yaml", bank(60, "max_new_failures: 0"))
+    commit_all(tmp_path)
+    prompt(tmp_path, BROKEN)
+    document = verdict(llmctl("gate", "--json"))
+    [rule] = document["cells"][0]["rules"]
+    assert (document["verdict"], rule["observed"]) == ("FAIL", 20)
+    assert "60 cases had flipped; 40 of them were not asked to the end" in rule["sentence"]
+    assert len(server.seen) == 2 * 60 + 20 * 2 * 5  # k is 6
+
+
 def test_asking_again_ends_when_the_rest_is_allowed(server: OpenAIServer, tmp_path: Path, llmctl: Invoke) -> None:
     write(tmp_path, "testbanks/b.yaml", bank(40, "max_new_failures: 1"))
     assert llmctl("gate").code == 0

@@ -24,6 +24,8 @@ from llmctl.stats.confirmation import CaseDraws, Confirmation, draws_needed
 
 __all__ = ["AgainStages", "Flip", "Labels", "Suspects", "again_selection", "allowed_failures", "find_suspects"]
 
+_AT_ONCE = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Labels:
@@ -142,7 +144,7 @@ class _Asked:
 
 
 class AgainStages:
-    """Draw after draw: doubling the draws of what is still open, in every cell that is still undecided."""
+    """Draw after draw: doubling the draws of what is still open, some cases at a time, in every undecided cell."""
 
     def __init__(self, suspects: Suspects, labels: Mapping[Cell, Labels], plan: Plan) -> None:
         """`plan` is made of `again_selection`."""
@@ -176,18 +178,23 @@ class AgainStages:
             )
 
     def next_stage(self, known: Container[int]) -> Sequence[int] | None:  # noqa: ARG002  # stored draws count alike
-        """The next draws of every case that is open, in cells whose verdict is open."""
+        """The next draws of cases that are open, in cells whose verdict is open."""
         units: set[int] = set()
+        rule = Confirmation(self._suspects.needed)
         for cell in self._labels:
             own = [case for case in self._cases.values() if case.flip.cell == cell]
             if self._suspects.decided(cell, (case.draws for case in own)):
                 continue
-            rule = Confirmation(self._suspects.needed)
-            for case in own:
+            pending = [case for case in own if rule.ask(case.draws)]
+            for case in pending[: self._at_once(cell)]:
                 ask = rule.ask(case.draws)
                 units |= {*_taken(case.baseline, ask.baseline), *_taken(case.candidate, ask.candidate)}
         self._ended = not units
         return sorted(units) or None
+
+    def _at_once(self, cell: Cell) -> int | None:
+        """How many cases are asked side by side: enough of them confirmed are a FAIL, and spare the others."""
+        return None if cell in self._suspects.tagged else max(_AT_ONCE, self._suspects.allowed[cell] + 1)
 
     @property
     def ended_early(self) -> str | None:

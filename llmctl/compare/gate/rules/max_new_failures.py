@@ -31,7 +31,7 @@ def max_new_failures(scope: Scope, limit: int) -> RuleVerdict:
     confirmed = [number for number in flipped if statuses.get(number) is CaseStatus.CONFIRMED]
     undecided = [number for number in flipped if statuses.get(number) in (None, CaseStatus.OPEN)]
     if len(confirmed) > limit:
-        return _failed(scope, limit, confirmed, len(flipped))
+        return _failed(scope, limit, confirmed, len(flipped), len(undecided))
     if len(confirmed) + len(undecided) > limit:
         return _not_asked_again(scope, limit, undecided)
     if not scope.covered or not scope.paired:
@@ -57,12 +57,13 @@ def _statuses(scope: Scope, flipped: list[int]) -> Mapping[int, CaseStatus]:
     return found
 
 
-def _failed(scope: Scope, limit: int, confirmed: list[int], flipped: int) -> RuleVerdict:
+def _failed(scope: Scope, limit: int, confirmed: list[int], flipped: int, undecided: int) -> RuleVerdict:
+    spared = f"; {undecided:,} of them were not asked to the end, since this decides it" if undecided else ""
     return RuleVerdict(
         _RULE,
         Verdict.FAIL,
         f"{counted(len(confirmed), 'new failure')}, {limit:,} allowed: each passed {_times(scope)} in the baseline and "
-        f"failed {_times(scope)} now ({counted(flipped, 'case')} had flipped).",
+        f"failed {_times(scope)} now ({counted(flipped, 'case')} had flipped{spared}).",
         _guarantee(scope),
         "Look at the cases below, or take the new answers for right: `llmctl baseline save`.",
         scope.tag,
