@@ -15,7 +15,7 @@ from llmctl.evaluators.choices import Labels, labels_of
 from llmctl.evaluators.findings import ArgumentError, Finding
 from llmctl.evaluators.patterns import Pattern, compile_pattern
 from llmctl.evaluators.texts import Texts, expected_texts, texts_problem
-from llmctl.evaluators.wording import quote
+from llmctl.evaluators.wording import quote, quote_pattern
 
 __all__ = ["Choice"]
 
@@ -53,7 +53,7 @@ class Choice(Evaluator):
         marked = self._marked(context.output)
         if marked is None and self.pattern:
             return Score(
-                0.0, False, f"The pattern {quote(self.pattern, 80)} matches nowhere in {quote(context.output)}."
+                0.0, False, f"The pattern {quote_pattern(self.pattern)} matches nowhere in {quote(context.output)}."
             )
         chosen = self._chosen(context.output, marked, several=len(right) > 1)
         if chosen is None:
@@ -146,8 +146,8 @@ def _compiled(source: str | None) -> Pattern:
     try:
         pattern = compile_pattern(source)
     except ValueError as error:
-        raise ArgumentError([Finding(f"the pattern {quote(source, 80)} {error}", ("pattern",))]) from None
+        raise ArgumentError([Finding(f"the pattern {quote_pattern(source)} {error}", ("pattern",))]) from None
     if not pattern.groups:
-        message = f"the pattern {quote(source, 80)} has no group, and the answer is read from group 1"
+        message = f"the pattern {quote_pattern(source)} has no group, and the answer is read from group 1"
         raise ArgumentError([Finding(message, ("pattern",), "Put what holds the answer in parentheses.")])
     return pattern

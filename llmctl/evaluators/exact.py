@@ -11,7 +11,7 @@ from llmctl.evaluators.findings import ArgumentError, Finding
 from llmctl.evaluators.patterns import Pattern, compile_pattern
 from llmctl.evaluators.text_form import TextForm, form_hint, form_of
 from llmctl.evaluators.texts import Texts, expected_texts, texts_problem
-from llmctl.evaluators.wording import QUOTE_CHARACTERS, difference, listed, quote
+from llmctl.evaluators.wording import QUOTE_CHARACTERS, difference, listed, quote, quote_pattern
 
 __all__ = ["Exact", "is_one_of"]
 
@@ -94,7 +94,7 @@ def _pattern(source: str) -> Pattern:
     try:
         return compile_pattern(source)
     except ValueError as error:
-        raise ArgumentError([Finding(f"the pattern {quote(source, 80)} {error}", ("ignore",))]) from None
+        raise ArgumentError([Finding(f"the pattern {quote_pattern(source)} {error}", ("ignore",))]) from None
 
 
 def is_one_of(output: str, accepted: Sequence[str], form: TextForm) -> Score:

@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from llmctl.errors import EvaluatorError
-from llmctl.evaluators.wording import quote
+from llmctl.evaluators.wording import quote_pattern
 
 __all__ = ["LIMIT_S", "Engine", "Found", "Pattern", "compile_either", "compile_pattern"]
 
@@ -120,7 +120,7 @@ class Pattern:
             raise self._too_slow() from None
 
     def _too_slow(self) -> EvaluatorError:
-        return EvaluatorError(f"the pattern {quote(self.source, 80)} took longer than {LIMIT_S:g} s on this output")
+        return EvaluatorError(f"the pattern {quote_pattern(self.source)} took longer than {LIMIT_S:g} s on this output")
 
 
 def _utf8(text: str) -> bytes:

@@ -12,7 +12,7 @@ from llmctl.evaluators.findings import ArgumentError, Finding
 from llmctl.evaluators.patterns import Engine, Found, Pattern, compile_pattern
 from llmctl.evaluators.text_form import TextForm
 from llmctl.evaluators.texts import Texts, expected_texts, texts_problem
-from llmctl.evaluators.wording import listed, nearest, place_in, quote
+from llmctl.evaluators.wording import listed, nearest, place_in, quote, quote_pattern
 
 __all__ = ["Regex"]
 
@@ -50,7 +50,7 @@ class Regex(Evaluator):
         try:
             compiled = compile_pattern(self.pattern, ignore_case=self.ignore_case, engine=Engine(self.engine))
         except ValueError as error:
-            message = f"the pattern {quote(self.pattern, 80)} {error}"
+            message = f"the pattern {quote_pattern(self.pattern)} {error}"
             raise ArgumentError([Finding(message, ("pattern",))]) from None
         if not self._captures and (self.all or self.find != "first"):
             raise ValueError("compares nothing: `find` and `all` need `group` or `equals`")
@@ -89,10 +89,12 @@ class Regex(Evaluator):
 
     def _unmatched(self, output: str) -> Score:
         if not self.full:
-            return Score(0.0, False, f"The pattern {quote(self.pattern, 80)} matches nowhere in {quote(output)}.")
+            return Score(0.0, False, f"The pattern {quote_pattern(self.pattern)} matches nowhere in {quote(output)}.")
         part = self.compiled.search(output)
         hint = f" It matches a part, {quote(part.text, 80)}." if part else ""
-        return Score(0.0, False, f"The pattern {quote(self.pattern, 80)} does not match all of {quote(output)}.{hint}")
+        return Score(
+            0.0, False, f"The pattern {quote_pattern(self.pattern)} does not match all of {quote(output)}.{hint}"
+        )
 
     def _compared(self, output: str, accepted: Sequence[str]) -> Score:
         """Compare what the groups captured. The last match looked at is the one that is told of."""
@@ -137,5 +139,5 @@ def _group(pattern: Pattern, name: str) -> int:
         return int(name)
     hint = nearest(name, pattern.names) or f"Its groups are counted from 1 to {pattern.groups}; 0 is the whole match."
     raise ArgumentError(
-        [Finding(f"the pattern {quote(pattern.source, 80)} has no group {quote(name, 60)}", ("group",), hint)]
+        [Finding(f"the pattern {quote_pattern(pattern.source)} has no group {quote(name, 60)}", ("group",), hint)]
     )

@@ -14,6 +14,7 @@ __all__ = [
     "nearest",
     "place_in",
     "quote",
+    "quote_pattern",
     "shorten",
     "visible",
 ]
@@ -21,6 +22,7 @@ __all__ = [
 QUOTE_CHARACTERS = 200
 """A quoted text is shortened to about this length."""
 
+_PATTERN_CHARACTERS = 80
 _LEAD, _AFTER = 12, 60
 _STEP = 4096
 _ODD = re.compile(r"[^ -\[\]-~]")
@@ -39,6 +41,11 @@ def shorten(text: str, limit: int = QUOTE_CHARACTERS) -> str:
 def quote(text: str, limit: int = QUOTE_CHARACTERS) -> str:
     """The text in double quotes, shortened; control characters, odd spaces and surrogates become visible escapes."""
     return f'"{visible(text, limit)}"'
+
+
+def quote_pattern(source: str) -> str:
+    """A regular expression in double quotes, as its author wrote it: backslashes are not doubled."""
+    return quote(source, _PATTERN_CHARACTERS).replace("\\\\", "\\")
 
 
 def visible(text: str, limit: int = QUOTE_CHARACTERS) -> str:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from llmctl.errors import EvaluatorError
 from llmctl.evaluators.patterns import Engine, compile_either, compile_pattern
+from llmctl.evaluators.wording import quote_pattern
 
 PATTERNS = ["a", "a*", "(a)|(b)", "é+", "(?P<x>.)b?", r"\b", "^", "$", "b|", "[^a]+"]
 TEXT = st.text("abé\n😀 ", max_size=8)
@@ -60,3 +61,9 @@ def test_going_through_all_matches_ends(engine: Engine) -> None:
 def test_what_re2_cannot_take_goes_to_python() -> None:
     assert compile_either("a").engine is Engine.RE2
     assert compile_either("(?=a)").engine is Engine.PYTHON
+
+
+def test_a_pattern_is_shown_as_it_was_written() -> None:
+    assert quote_pattern(r"order \d+") == r'"order \d+"'
+    assert quote_pattern(r"C:\\x") == r'"C:\\x"'
+    assert quote_pattern("a\x1b[2J") == r'"a\u001b[2J"'
