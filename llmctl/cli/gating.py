@@ -36,6 +36,7 @@ from llmctl.errors import ExitCode, LlmctlError
 from llmctl.runs.head import RunOptions
 from llmctl.runs.plan import Plan, make_plan
 from llmctl.runs.reading import ProjectReader
+from llmctl.runs.records import UnitName
 from llmctl.runs.selection import Selection
 
 __all__ = ["GateRun", "OpenBaseline", "Spent", "StoredGate"]
@@ -84,6 +85,8 @@ class OpenBaseline:
     """None: committed files, or none."""
     cells: Mapping[Cell, CellEvidence] = field(default_factory=dict)
     origins: Mapping[Cell, PromptOrigin] = field(default_factory=dict)
+    lacking: frozenset[UnitName] = frozenset()
+    """What is missing of a side of files."""
 
     @property
     def title(self) -> str | None:
@@ -108,7 +111,8 @@ def open_baseline(chosen: ChosenBaseline, context: SideContext, *beside: SideRef
         return
     with open_sides(context, chosen.reference, *beside) as sides:
         side = sides.sides[0]
-        yield OpenBaseline(chosen, side, side_evidence(side), prompt_origins(side))
+        lacking = sides.lacking() if chosen.reference.of_files else frozenset()
+        yield OpenBaseline(chosen, side, side_evidence(side), prompt_origins(side), lacking)
 
 
 @dataclass(frozen=True)
@@ -217,8 +221,11 @@ class GateRun:
     def report(self, cells: Sequence[CandidateCell]) -> GateReport:
         """The verdict; `cells` of a plan that was not run."""
         spent = Spent(self.options.max_cost_usd)
-        self._complete_baseline(spent)
-        with open_baseline(self.chosen, self.context) as baseline:
+        with ExitStack() as stack:
+            baseline = stack.enter_context(open_baseline(self.chosen, self.context))
+            if self._complete(baseline, spent):
+                stack.close()
+                baseline = stack.enter_context(open_baseline(self.chosen, self.context))
             if spent.stopped is not None:
                 empty = {one.cell: CellEvidence(one.cell, one.cases) for one in cells}
                 return _Judged(
@@ -226,14 +233,15 @@ class GateRun:
                 ).report()
             return self._judged(baseline, spent)
 
-    def _complete_baseline(self, spent: Spent) -> None:
-        """Send what is missing of a baseline of files."""
-        reference = self.chosen.reference
-        if reference is None or not reference.of_files:
-            return
-        ran = run_missing(self.session, self.context, [reference], replace(spent.options(self.options), label=None))
+    def _complete(self, baseline: OpenBaseline, spent: Spent) -> bool:
+        """Send what is missing of a baseline of files; whether anything was."""
+        if self.chosen.reference is None or not baseline.lacking:
+            return False
+        options = replace(spent.options(self.options), label=None)
+        ran = run_missing(self.session, self.context, [self.chosen.reference], options, baseline.lacking)
         if ran is not None:
             spent.add(ran)
+        return ran is not None
 
     def _judged(self, baseline: OpenBaseline, spent: Spent) -> GateReport:
         config = self.session.config

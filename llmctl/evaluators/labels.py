@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from llmctl.evaluators.built import BuiltEvaluator
+from llmctl.evaluators.fulfils import fulfils
 from llmctl.evaluators.texts import as_texts
 from llmctl.project.models import CaseReference
 
@@ -51,7 +52,7 @@ class LabelReader:
 def label_reader(built: BuiltEvaluator) -> LabelReader | None:
     """How the evaluator reads labels; None where it does not, or compares with something else than `expected`."""
     evaluator, spec = built.evaluator, built.spec
-    if not isinstance(evaluator, ReadsLabels) or not evaluator.reads_labels():
+    if not fulfils(evaluator, ReadsLabels) or not evaluator.reads_labels():
         return None
     if spec.has_against:
         own = not _from_expected(spec.against)
@@ -63,7 +64,7 @@ def label_reader(built: BuiltEvaluator) -> LabelReader | None:
 def case_labels(built: BuiltEvaluator, expected: object) -> tuple[str, ...]:
     """The labels that a case accepts; empty where they cannot be read."""
     evaluator = built.evaluator
-    if not isinstance(evaluator, ReadsLabels):
+    if not fulfils(evaluator, ReadsLabels):
         return ()
     texts = as_texts(built.against if built.has_against else expected) if evaluator.value is None else evaluator.value
     return evaluator.accepted_labels(texts) if texts else ()

@@ -14,6 +14,7 @@ from llmctl.evaluators.base import Evaluator
 from llmctl.evaluators.built import BuiltEvaluator
 from llmctl.evaluators.extract import Extractor, compile_extract
 from llmctl.evaluators.findings import ArgumentError, Finding, HasWarnings
+from llmctl.evaluators.fulfils import fulfils
 from llmctl.evaluators.keys import evaluator_key
 from llmctl.evaluators.references import has_references, resolve
 from llmctl.evaluators.wording import nearest, quote
@@ -163,7 +164,7 @@ def _build(spec: EvaluatorSpec, case: Case | None, settings: EvaluatorSettings) 
     if problems:
         raise ProjectError(problems)
     key = evaluator_key(evaluator, spec, against, settings.semantic.model)
-    odd = evaluator.warnings() if isinstance(evaluator, HasWarnings) else ()
+    odd = evaluator.warnings() if fulfils(evaluator, HasWarnings) else ()
     warnings = [_problem(spec, finding, Severity.WARNING) for finding in odd]
     warnings += [warning for child in getattr(evaluator, "children", ()) for warning in child.warnings]
     built = BuiltEvaluator(
