@@ -248,6 +248,7 @@ def test_a_budget_ends_with_5_and_no_verdict(server: OpenAIServer, tmp_path: Pat
     assert (document["exit_code"], document["verdict"]) == (5, "NOT EVALUATED")
     assert 0 < len(server.seen) < 200
     assert document["calls"]["cost_usd"] <= 0.1
+    assert rules(document)["margin"]["advice"] == "Run `llmctl gate` again: only what is missing is sent."
 
 
 def test_a_budget_counts_what_the_baseline_cost(server: OpenAIServer, tmp_path: Path, llmctl: Invoke) -> None:

@@ -83,7 +83,8 @@ def margin(scope: Scope, limit: float, test: FixedMargin | None, adjusted_p: flo
     if pairs is None:
         return not_evaluated(_RULE, scope, scope.no_baseline, scope.no_baseline_advice, limit)
     if not pairs.count:
-        return not_evaluated(_RULE, scope, f"No case has a pair in the baseline{stale_words(pairs)}.", _SAVE, limit)
+        advice = _SAVE if pairs.absent or pairs.changed else _AGAIN
+        return not_evaluated(_RULE, scope, f"No case has a pair in the baseline{stale_words(pairs)}.", advice, limit)
     if pairs.identical:
         sentence = f"Nothing changed: all {counted(pairs.count, 'case')} have the same calls and the same scores."
         return RuleVerdict(
