@@ -12,8 +12,10 @@ COMMANDS = (
     *("", "init", "validate", "eval", "try", "rescore", "runs", "show"),
     *("diff", "gate", "baseline", "baseline save", "baseline show", "compare", "power", "blame", "sql", "export"),
     *("traffic", "traffic import", "traffic list", "traffic show", "traffic stats", "traffic formats", "record"),
+    *("replay", "feedback", "feedback add", "feedback import", "feedback implicit", "feedback list", "quality"),
     *("judge", "judge calibrate", "models", "models pull", "models list", "doctor", "schema"),
     *("import", "import promptfoo", "import openai-evals", "import inspect", "bank", "bank import", "bank export"),
+    *("bank add", "bank mine"),
 )
 HEAD = """# Commands
 
@@ -23,7 +25,7 @@ Every command that reports takes `--json`. The report goes to standard output, p
 
 | exit | meaning |
 |---|---|
-| 0 | done (for `eval`: also when cases failed); for `gate`: PASS |
+| 0 | done (for `eval`: also when cases failed); for `gate` and `replay --gate`: PASS |
 | 1 | `gate`: FAIL; `eval --strict`: a case failed; `validate --strict`: a warning |
 | 2 | usage, configuration or file error, empty selection, no rule to judge by; nothing was sent |
 | 3 | `gate`: INCONCLUSIVE, the evidence is sound but too little |

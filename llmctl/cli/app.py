@@ -20,13 +20,16 @@ from llmctl.cli import (
     doctor,
     evaluate,
     export,
+    feedback,
     gate,
     imports,
     init,
     judge,
     models,
     power,
+    quality,
     record,
+    replay,
     rescore,
     runs,
     schema,
@@ -68,6 +71,8 @@ app.command("sql", short_help="Query the store.")(sql.sql)
 app.command("export", short_help="Write what the store holds as data.")(export.export)
 app.command("doctor", short_help="Check the store and repair it.")(doctor.doctor)
 app.command("record", short_help="Pass calls on to a provider, and record them.")(record.record)
+app.command("replay", short_help="Ask logged calls again.")(replay.replay)
+app.command("quality", short_help="Show how good users find the answers.")(quality.quality)
 app.command("schema", short_help="Print the JSON Schema of a file.")(schema.schema)
 app.add_typer(judge.app, name="judge")
 app.add_typer(models.app, name="models")
@@ -75,6 +80,7 @@ app.add_typer(bank.app, name="bank")
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(imports.app, name="import")
 app.add_typer(traffic.app, name="traffic")
+app.add_typer(feedback.app, name="feedback")
 
 
 def _print_version(wanted: bool) -> None:

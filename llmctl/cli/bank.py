@@ -1,4 +1,4 @@
-"""`llmctl bank`: test cases from spreadsheets and back."""
+"""`llmctl bank`: test cases from spreadsheets and back, and from traffic."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmctl.cli.assignments import assignments
+from llmctl.cli.bank_add import add
+from llmctl.cli.bank_mine import mine
+from llmctl.cli.bank_names import new_bank_name
 from llmctl.errors import Problem, ProjectError, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Test cases from spreadsheets and back.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Test cases from spreadsheets and back, and from traffic.", no_args_is_help=True, rich_markup_mode=None
+)
+app.command("add", short_help="Make a test case of a logged call.")(add)
+app.command("mine", short_help="Propose test cases from traffic.")(mine)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -85,7 +92,7 @@ def import_(
     if into:
         done = _update(config, bank, table, fields, notes, source=source, dry_run=dry_run)
     else:
-        made = _NewBankWords(_bank_name(bank), tuple(prompts or ()), tuple(evaluators or ()))
+        made = _NewBankWords(new_bank_name(bank), tuple(prompts or ()), tuple(evaluators or ()))
         done = _make(config, made, table, fields, notes, source=source, dry_run=dry_run, force=force)
     _report(done, "llmctl/bank-import/1", as_json=as_json)
 
@@ -97,13 +104,6 @@ class _NewBankWords:
     name: str
     prompts: tuple[str, ...]
     evaluators: tuple[str, ...]
-
-
-def _bank_name(name: str) -> str:
-    parts = name.split("/")
-    if not name.isprintable() or "\\" in name or any(not part.strip(". ") for part in parts):
-        raise UsageError(f"{name} is no name of a bank.", hint="Write it as in --bank support/triage.")
-    return name
 
 
 def _make(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llmctl.runs.plan import Plan
     from llmctl.runs.selection import Selection
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "resumed"]
 
 _SELECTION = "What is run"
 _SENDING = "How it is sent"
@@ -123,7 +123,7 @@ def evaluate(
         chosen = (banks, prompts, models, tags, pattern, limit, sample, repeat, failed, label, no_cache or None)
         _refuse_selection(chosen)
         given = {"concurrency": concurrency, "max_cost_usd": max_cost, "max_failures": max_failures}
-        launch(session, *_resumed(session, resume, options, given), ending)
+        launch(session, *resumed(session, resume, options, given), ending)
         return
     selection = Selection(
         banks=tuple(banks or ()),
@@ -150,8 +150,8 @@ def _refuse_selection(given: Iterable[object]) -> None:
         )
 
 
-def _resumed(session: Session, run: str, options: RunOptions, given: Mapping[str, object]) -> tuple[Plan, RunOptions]:
-    """What is missing of a run, and its own options but for those given now."""
+def resumed(session: Session, run: str, options: RunOptions, given: Mapping[str, object]) -> tuple[Plan, RunOptions]:
+    """What is missing of a run, and its own options but for those given now; ends the command if nothing is."""
     from llmctl.runs.head import RunOptions
     from llmctl.runs.history import History
     from llmctl.runs.resume import resume_plan

@@ -55,13 +55,14 @@ def export(
     """Write what the store holds as Parquet, CSV or JSON. Default: the results of the last run.
 
     A directory gets a file for each view that is asked for. Rows are those of `llmctl sql`; `calls` and `attempts` hold
-    also the calls of other runs that the run's results refer to. Secrets stay redacted. In CSV, text that a spreadsheet
-    would run as a formula begins with an apostrophe.
+    also the calls of other runs that the run's results refer to; `traffic` and `feedback` alone need no run. Secrets
+    stay redacted. In CSV, text that a spreadsheet would run as a formula begins with an apostrophe.
     """
     from llmctl.cli.screen import print_json, stdout
     from llmctl.report.exported import exported_json, render_exported
     from llmctl.runs.run_names import find_run
     from llmctl.runs.store_reader import StoreReader
+    from llmctl.store.export import is_of_no_run
     from llmctl.store.views import known_view
 
     session: Session = ctx.obj
@@ -71,7 +72,8 @@ def export(
         raise UsageError("Say where to: -o FILE or -o DIR.", hint="For example: llmctl export @last -o results.parquet")
     views = [known_view(name) for name in dict.fromkeys(what or ["results"])]
     reader = StoreReader(session.config.store)
-    run_id = None if all_runs else find_run(reader.rows, run or "@last")
+    whole = all_runs or (run is None and all(map(is_of_no_run, views)))
+    run_id = None if whole else find_run(reader.rows, run or "@last")
     places = _places(session.directory / output, views, kind)
     files = [_write(reader, view, run_id, path) for view, path in zip(views, places, strict=True)]
     if as_json:

@@ -74,10 +74,17 @@ def launch(session: Session, plan: Plan, options: RunOptions, ending: Ending) ->
     raise typer.Exit(exit_code(ran.report, ran.outcome.code, session.config.gate.max_missing, strict=ending.strict))
 
 
-def run_plan(session: Session, plan: Plan, options: RunOptions, stages: Stages | None = None) -> Ran:
+def run_plan(
+    session: Session,
+    plan: Plan,
+    options: RunOptions,
+    stages: Stages | None = None,
+    known: KnownAnswers | None = None,
+) -> Ran:
     """Run a plan under the live progress. Its journal holds everything when this returns; `take_in` imports it.
 
-    `stages`: which units are run, one stage after the other; None: all of them at once.
+    `stages`: which units are run, one stage after the other; None: all of them at once. `known`: the answers that are
+    there already; None: they are looked up.
 
     Raises:
         UsageError: a budget is set, and a model has no price.
@@ -86,7 +93,7 @@ def run_plan(session: Session, plan: Plan, options: RunOptions, stages: Stages |
     """
     from llmctl.runs.run import Run
 
-    known = _prepared(session, plan, options)
+    known = known or _prepared(session, plan, options)
     run = Run(plan, options, session.environ, known, _judged(session, plan, options), stages)
     tally = _tally(run)
     outcome = _execute(run, tally)

@@ -15,15 +15,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from llmctl.cli.session import Session
-    from llmctl.traffic.recorder.exchange import Exchange
+    from llmctl.traffic.recorder.child_writer import ChildWriter
     from llmctl.traffic.recorder.upstream import Upstream
-    from llmctl.traffic.recorder.writer import CallWriter
 
 __all__ = ["record"]
 
 _LOCAL = "local/"
 _SWITCH_S = 0.0002
-"""How long the writer's thread may keep the interpreter from the one that passes on; 5 ms by default."""
+"""How long another thread may keep the interpreter from the one that passes on; 5 ms by default."""
 
 
 def record(
@@ -75,27 +74,26 @@ async def _record(session: Session, address: str, at: tuple[str, int], prompt_he
     import asyncio
 
     from llmctl.cli.screen import stderr
-    from llmctl.traffic.journal import TrafficHead, TrafficJournal
-    from llmctl.traffic.recorder.heads import secrets_in
+    from llmctl.safe_text import safe_text
+    from llmctl.traffic.journal import TrafficHead
+    from llmctl.traffic.recorder.child_writer import ChildWriter
     from llmctl.traffic.recorder.server import Recorder, address_of
-    from llmctl.traffic.recorder.writer import CallWriter
+    from llmctl.traffic.recorder.setting import Setting
 
-    store, redactor, console = session.config.store, session.redactor, stderr()
-
-    def learn(exchange: Exchange) -> None:
-        redactor.learn(secrets_in(exchange.fields))
+    store, console = session.config.store, stderr()
+    keys = tuple(key.value for key in session.redactor.keys)
 
     def tell(sentence: str) -> None:
-        console.print(f"Warning: {sentence}", style="yellow", soft_wrap=True)
+        console.print(f"Warning: {safe_text(sentence)}", style="yellow", soft_wrap=True)
 
     async with _opened(address) as upstream:
-        head = TrafficHead("record", (upstream.shown,))
-        writer = CallWriter(lambda: TrafficJournal(store, head, redactor), tell)
+        setting = Setting(store, TrafficHead("record", (upstream.shown,)), keys, prompt_header, upstream.provider)
+        writer = ChildWriter(setting, tell)
         try:
-            recorder = Recorder(upstream, writer, prompt_header, learn)
+            recorder = Recorder(upstream, writer)
             port = await recorder.start(*at)
+            stopped, again = _signals()  # before anybody is told that it runs, and may end it
             _say_start(console, address_of(at[0], port), upstream.shown, loopback=_is_loopback(at[0]))
-            stopped, again = _signals()
             await stopped.wait()
             await recorder.stop(grace_s, again)
         finally:
@@ -150,22 +148,22 @@ def _say_start(console: Console, address: str, upstream: str, *, loopback: bool)
         )
 
 
-def _finish(session: Session, writer: CallWriter) -> None:
-    """Into the index, and what was done."""
+def _finish(session: Session, writer: ChildWriter) -> None:
+    """What was done, and into the index with it."""
     from llmctl.cli.screen import stderr
     from llmctl.runs.store_reader import StoreReader
     from llmctl.safe_text import safe_text
 
     console = stderr()
-    later = StoreReader(session.config.store).refresh().later if writer.recorded else None
     where = f" as {writer.import_id}" if writer.import_id else ""
     console.print(f"recorded {writer.recorded} {'call' if writer.recorded == 1 else 'calls'}{where}", soft_wrap=True)
     if writer.passed:
         said = ", ".join(f"{safe_text(what)} x {count}" for what, count in writer.passed.most_common(10))
         console.print(f"passed on, not calls of a model: {said}", soft_wrap=True)
-    if later is not None:
-        console.print(f"The index does not hold them yet: {safe_text(later)}", soft_wrap=True)
     if writer.lost:
         said = ", ".join(f"{safe_text(why)} x {count}" for why, count in writer.lost.most_common())
         console.print(f"passed on, and not kept: {said}", style="yellow", soft_wrap=True)
+    if writer.recorded and (later := StoreReader(session.config.store).refresh().later) is not None:
+        console.print(f"The index does not hold them yet: {safe_text(later)}", soft_wrap=True)
+    if writer.lost:
         raise typer.Exit(ExitCode.UNFINISHED)

@@ -58,6 +58,7 @@ def rescore(
     from llmctl.runs.head import RunOptions
     from llmctl.runs.history import History
     from llmctl.runs.rescore.plan import rescore_plan
+    from llmctl.traffic.replay.rescoring import replay_banks
 
     session: Session = ctx.obj
     settings = session.config.eval
@@ -74,7 +75,8 @@ def rescore(
         max_cost_usd=settings.max_cost if max_cost is None else max_cost,
     )
     run_id = History(session.config.store).find(run)
-    with rescore_plan(session.config, session.environ, run_id, banks or (), options, judge=judge) as plan:
+    wanted = replay_banks(session.config, History(session.config.store), run_id) or banks or ()
+    with rescore_plan(session.config, session.environ, run_id, wanted, options, judge=judge) as plan:
         render_problems(stderr(), plan.warnings)
         _score(session, plan, options, ending, judge=judge)
 

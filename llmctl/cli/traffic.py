@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llmctl.traffic.readers.base import Reader
     from llmctl.traffic.statistics import Every, GroupBy
 
-__all__ = ["app"]
+__all__ = ["app", "traffic_filter"]
 
 app = typer.Typer(name="traffic", help="Logged calls: import, list, show, count.", no_args_is_help=True)
 
@@ -79,7 +79,7 @@ def import_(
     from llmctl.traffic.sources import sources_of
 
     session: Session = ctx.obj
-    _check_encoding(encoding)
+    check_encoding(encoding)
     reader = _reader(log_format, maps or ())
     sources = sources_of(files, directory=session.directory)
     store = session.config.store
@@ -98,7 +98,8 @@ def _end(done: TrafficImport) -> None:
         raise typer.Exit(ExitCode.UNFINISHED)
 
 
-def _check_encoding(name: str | None) -> None:
+def check_encoding(name: str | None) -> None:
+    """Say at once that there is no such encoding. Raises UsageError."""
     import codecs
 
     if name is None:
@@ -173,7 +174,7 @@ def list_(
     from llmctl.traffic.store import TrafficStore
 
     session: Session = ctx.obj
-    chosen = _filter(since, until, models, prompts, statuses, tags, imports, where)
+    chosen = traffic_filter(since, until, models, prompts, statuses, tags, imports, where)
     store = TrafficStore(session.config.store)
     calls = store.latest(chosen, limit)
     total = store.count(chosen) if len(calls) >= limit else len(calls)
@@ -183,7 +184,7 @@ def list_(
         render_calls(stdout(), calls, total=total)
 
 
-def _filter(
+def traffic_filter(
     since: str | None,
     until: str | None,
     models: list[str] | None,
@@ -193,6 +194,7 @@ def _filter(
     imports: list[str] | None,
     where: str | None,
 ) -> TrafficFilter:
+    """What the options of this page say of logged calls."""
     from llmctl.traffic.filters import TrafficFilter
     from llmctl.traffic.times import point_in_time
 
@@ -219,11 +221,14 @@ def show(
     """Show one logged call: messages, answer, figures, feedback, and the exact payload."""
     from llmctl.cli.screen import print_json, stdout
     from llmctl.report.traffic import call_json, render_call
+    from llmctl.traffic.feedback.store import FeedbackStore
     from llmctl.traffic.store import TrafficStore
 
     session: Session = ctx.obj
     store = TrafficStore(session.config.store)
     stored = store.find(call)
+    said = FeedbackStore(session.config.store, store.reader).of_calls([stored.id])
+    stored.call.feedback = tuple(said.get(stored.id, ()))
     if as_json:
         print_json(call_json(stored, store.raw(stored)))
     else:
@@ -256,7 +261,7 @@ def stats(
     from llmctl.traffic.statistics import traffic_stats
 
     session: Session = ctx.obj
-    chosen = _filter(since, until, models, prompts, statuses, tags, imports, where)
+    chosen = traffic_filter(since, until, models, prompts, statuses, tags, imports, where)
     grouped, step = _grouping(by, every)
     found = traffic_stats(session.config.store, chosen, grouped, step)
     if html is not None:

@@ -134,6 +134,7 @@ def _bank(shape: BankShape, stream: CaseStream, raw: bytes, entries: EvaluatorEn
         prompts=tuple(shape.prompts),
         models=tuple(shape.models),
         evaluators=stream.shared,
+        pass_score=shape.pass_score,
         gate=gate_rules(shape.gate, entries.document, ("gate",)) if shape.gate else None,
         description=shape.description,
         digest=_digest(raw, companions.read),

@@ -114,6 +114,9 @@ class Prompt:
     tool_choice: object = None
     target: AppTarget | None = None
     """The user's own application, which answers in place of a model."""
+    recorded: bool = False
+    """Whether a logged request is sent again: all that is asked stands in the case's variable `request`; `params` go
+    over the model's then."""
     description: str | None = None
     rev: str | None = None
     """The revision as the user named it (`main`), None for the working tree."""
@@ -229,6 +232,8 @@ class Bank:
     """Empty: each prompt's own model."""
     evaluators: tuple[EvaluatorSpec, ...] = field(default=(), compare=False, repr=False)
     """Those of the bank itself, which its cases have unless they say `inherit: false`."""
+    pass_score: float | None = None
+    """Of the bank itself, which its cases have unless they say another."""
     gate: GateRules | None = None
     description: str | None = None
     digest: str = ""

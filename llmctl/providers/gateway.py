@@ -150,3 +150,5 @@ class Gateway:
                 from llmctl.providers.direct import DirectTransport
 
                 return DirectTransport(slots)
+            case TransportName.LOGGED:
+                raise ModelError(f"The answers of {route.model} are those of a log: nobody is asked for them.")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from llmctl.canonical import digest, plain
+from llmctl.canonical import digest
 from llmctl.errors import Problem, ProjectError
 from llmctl.project import templates
 from llmctl.project.message_files import MessageFiles
 from llmctl.project.models import ModelConfig, OutputFormat, Prompt
+from llmctl.providers.recorded_request import recorded_request
 from llmctl.providers.records import ChatRequest
 from llmctl.providers.routes import RESERVED, Route
-from llmctl.safe_text import replace_surrogates
+from llmctl.providers.sendable import sendable
 
 __all__ = ["build_request", "call_key", "frame_for", "request_for", "request_in"]
 
@@ -38,7 +38,7 @@ def request_for(
         TemplateError: a template fails on the case's variables, or names a file that cannot be sent.
         ProjectError: the prompt and the model do not go together, whatever the case.
     """
-    return request_in(lambda: frame_for(prompt, model), prompt, variables, files)
+    return request_in(lambda: frame_for(prompt, model), prompt, variables, files, model.drop)
 
 
 def frame_for(prompt: Prompt, model: ModelConfig) -> ChatRequest:
@@ -51,41 +51,52 @@ def frame_for(prompt: Prompt, model: ModelConfig) -> ChatRequest:
 
 
 def request_in(
-    frame: Callable[[], ChatRequest], prompt: Prompt, variables: Mapping[str, object], files: MessageFiles
+    frame: Callable[[], ChatRequest],
+    prompt: Prompt,
+    variables: Mapping[str, object],
+    files: MessageFiles,
+    drop: Sequence[str] = (),
 ) -> ChatRequest:
     """What is sent for one case, in the frame that all of its target's requests have.
+
+    `drop`: the parameters that the model does not take; the frame is without them already.
 
     Raises:
         TemplateError: a template fails on the case's variables, or names a file that cannot be sent.
         ProjectError: the prompt and the model do not go together; said after what is wrong with the case.
     """
     if prompt.target is not None:
-        payload = _clean(templates.render_target(prompt.target, variables))
+        payload = sendable(templates.render_target(prompt.target, variables))
         return replace(frame(), payload=payload)
-    messages = _clean(list(templates.render_messages(prompt, variables, files)))
+    if prompt.recorded:
+        return recorded_request(frame(), variables, drop)
+    messages = sendable(list(templates.render_messages(prompt, variables, files)))
     return replace(frame(), messages=tuple(messages))
 
 
 def build_request(prompt: Prompt, model: ModelConfig, messages: Sequence[Mapping[str, object]]) -> ChatRequest:
     """The request for one case: the prompt's parameters, then the model's over them, then what the model drops.
 
+    Over a logged request go the model's, then those of the prompt: they are what the user asks to change.
+
     Raises:
         ProjectError: a parameter that would change where the call goes, or ask for several answers at once; an image
             for a model that takes none.
     """
-    params = {name: value for name, value in {**prompt.params, **model.params}.items() if name not in model.drop}
+    both = {**model.params, **prompt.params} if prompt.recorded else {**prompt.params, **model.params}
+    params = {name: value for name, value in both.items() if name not in model.drop}
     _check(prompt, params)
     if model.model.startswith("local/") and prompt.attaches:
         message = f'The prompt "{prompt.label}" holds an image or a file, and the local model takes text only.'
         raise ProjectError([Problem(message, prompt.place, "Choose another model for it.")])
     return ChatRequest(
         model=model.model,
-        messages=tuple(_clean(message) for message in messages),
-        params=_clean(params),
-        tools=tuple(_clean(tool) for tool in prompt.tools),
-        tool_choice=_clean(prompt.tool_choice),
+        messages=tuple(sendable(message) for message in messages),
+        params=sendable(params),
+        tools=tuple(sendable(tool) for tool in prompt.tools),
+        tool_choice=sendable(prompt.tool_choice),
         response_format=_response_format(prompt),
-        options=_clean({**_LOCAL_OPTIONS, **model.options} if model.model.startswith("local/") else model.options),
+        options=sendable({**_LOCAL_OPTIONS, **model.options} if model.model.startswith("local/") else model.options),
     )
 
 
@@ -124,30 +135,5 @@ def _response_format(prompt: Prompt) -> Mapping[str, object] | None:
         return None
     if prompt.schema is None:
         return {"type": "json_object"}
-    schema = {"name": "output", "strict": True, "schema": _clean(prompt.schema)}
+    schema = {"name": "output", "strict": True, "schema": sendable(prompt.schema)}
     return {"type": "json_schema", "json_schema": schema}
-
-
-def _clean(value: Any) -> Any:
-    """Ordinary numbers and text that can be sent: half a surrogate pair cannot."""
-    # Nearly all that is sent is texts in lists and mappings: matching patterns twice took a tenth of a plan.
-    kind = type(value)
-    if kind is str:
-        return value if value.isascii() else replace_surrogates(value)
-    if kind is dict:
-        return {_clean(str(key)): _clean(item) for key, item in value.items()}
-    if kind is list:
-        return [_clean(item) for item in value]
-    return _sendable(plain(value))
-
-
-def _sendable(value: Any) -> Any:
-    match value:
-        case str():
-            return value if value.isascii() else replace_surrogates(value)
-        case dict():
-            return {_sendable(key): _sendable(item) for key, item in value.items()}
-        case list():
-            return [_sendable(item) for item in value]
-        case _:
-            return value

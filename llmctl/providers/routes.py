@@ -37,6 +37,8 @@ class TransportName(StrEnum):
     LOCAL = "local"
     FAKE = "fake"
     APP = "app"
+    LOGGED = "logged"
+    """Nobody: its answers are those that a log holds."""
 
 
 @dataclass(frozen=True, slots=True)

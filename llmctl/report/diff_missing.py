@@ -9,11 +9,12 @@ from llmctl.compare.side import Side
 from llmctl.report.dry_run import dry_run_json, dry_run_text
 from llmctl.report.layout import Cell, block, show, styled
 from llmctl.report.numbers import count
-from llmctl.runs.forecast import Forecast
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
+
+    from llmctl.runs.forecast import Forecast
 
 __all__ = ["missing_json", "missing_text", "render_missing"]
 

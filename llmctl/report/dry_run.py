@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from llmctl.report.layout import Cell, Column, grid, show, styled
 from llmctl.report.numbers import count, money, short_count
-from llmctl.runs.forecast import Forecast, TargetForecast
-from llmctl.runs.judge_forecast import JudgeForecast
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
+
+    from llmctl.runs.forecast import Forecast, TargetForecast
+    from llmctl.runs.judge_forecast import JudgeForecast
 
 __all__ = ["dry_run_json", "dry_run_text", "render_dry_run"]
 

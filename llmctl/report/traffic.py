@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from llmctl.outcome import Outcome
 from llmctl.report.layout import Cell, Column, block, grid, show, styled
 from llmctl.report.numbers import count, latency, money
+from llmctl.report.said import feedback_words
 from llmctl.safe_text import one_line
 
 if TYPE_CHECKING:
@@ -305,6 +306,8 @@ def _answer(stored: StoredCall) -> str:
 
 
 def _feedback(one: LoggedFeedback) -> str:
+    if one.kind == "edit":
+        return feedback_words(one)
     value = None if one.value is None else f"{one.value:g}"
     parts = [one.name, value, one.text, f"by {one.source}" if one.source else None]
     return ", ".join(part for part in parts if part)

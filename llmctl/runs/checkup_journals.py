@@ -14,7 +14,8 @@ def check_journals(journals: Sequence[JournalHealth]) -> Check:
     """Damaged, missing, doubled and torn lines, and runs that were killed."""
     lines = sum(journal.lines for journal in journals)
     remarks = [remark for journal in journals for remark in _remarks(journal)]
-    killed = [journal for journal in journals if not (journal.ended or journal.alive or journal.unreadable)]
+    ending = (journal for journal in journals if not journal.of_events)
+    killed = [journal for journal in ending if not (journal.ended or journal.alive or journal.unreadable)]
     if runs := [journal for journal in killed if not journal.of_traffic]:
         remarks.append(_killed(runs))
     if traffic := [journal for journal in killed if journal.of_traffic]:

@@ -70,8 +70,8 @@ _TYPES: dict[str, type] = {
 }
 _NAMES = {kind: name for name, kind in _TYPES.items()}
 
-_LOGGED = frozenset({"traffic", "logged_call", "logged_feedback", "traffic_end"})
-"""Types of lines of traffic journals."""
+_LOGGED = frozenset({"traffic", "logged_call", "logged_feedback", "traffic_end", "feedback"})
+"""Types of lines of traffic journals, and of the journal of events."""
 
 _PREFIX = b'{"crc":"'
 _CRC_END = len(_PREFIX) + 8
@@ -93,7 +93,7 @@ class UnknownEvent:
 
 @dataclass(frozen=True, slots=True)
 class LoggedLine(UnknownEvent):
-    """A line of a traffic journal: its fields are read by a room above this one."""
+    """A line of a traffic journal or of that of events: its fields are read by a room above this one."""
 
     said: int = 0
     """How much feedback stands in it."""

@@ -20,7 +20,7 @@ from llmctl.runs.records import BankEvent, PromptEvent, RunEvent, TargetEvent
 from llmctl.runs.selection import Selection
 from llmctl.runs.target import Target
 
-__all__ = ["RunOptions", "bank_event", "prompt_event", "run_head", "target_event"]
+__all__ = ["SCORES_LOGS", "RunOptions", "bank_event", "prompt_event", "run_head", "target_event"]
 
 _VERSIONED = (
     "aiohttp",
@@ -35,6 +35,8 @@ _VERSIONED = (
 )
 
 _BESIDE = frozenset({"command", "label"})
+SCORES_LOGS = "scores_logs"
+"""Under which name a run's options say that it scores logged answers: it sends nothing, and cannot go on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -254,6 +254,14 @@ class History:
         )
         return [UnitName(*row) for row in found]
 
+    def answered(self, run_id: str) -> int:
+        """How many of the run's results have an answer that is evidence, whether or not anybody scored it."""
+        found = self._reader.rows(
+            "SELECT count(*) FROM current_results WHERE run_id = $run AND outcome IN (SELECT unnest($outcomes))",
+            {"run": run_id, "outcomes": _EVIDENCE},
+        )
+        return int(found[0][0]) if found else 0
+
     def plan(self, run_id: str) -> PlanEvent | None:
         """What the run was to make; None where its journal does not say."""
         found = self._reader.of_run("plan_rows", columns(PlanEvent), run_id)

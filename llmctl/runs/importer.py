@@ -42,8 +42,8 @@ _MAX_BYTES = 64 * 2**20
 _TURN_S = 3.0
 _PAUSE_S = 0.1  # longer than others wait before they try again
 _FINGERPRINT_BYTES = 4096
-_PROGRESS_TABLES = {"journal_rows": False, "traffic_journals": True}
-"""How far journals are imported; and whether they are those of traffic."""
+_PROGRESS_TABLES = {"journal_rows": True, "traffic_journals": False}
+"""How far journals are imported; and whether they are those of runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +118,8 @@ class _Batch:
             reached = self.progress[run_id]
             self.progress[run_id] = replace(reached, damage=reached.damage + refused)
             self.damage += refused
-        for table, of_traffic in _PROGRESS_TABLES.items():
-            reached_now = {name: item for name, item in self.progress.items() if name.startswith(TRAFFIC) == of_traffic}
+        for table, of_runs in _PROGRESS_TABLES.items():
+            reached_now = {name: item for name, item in self.progress.items() if Layout.is_run(name) == of_runs}
             if reached_now:
                 con.execute(f"DELETE FROM {table} WHERE list_contains(?, run_id)", [list(reached_now)])
                 append_rows(con, table, (_journal_row(*item) for item in reached_now.items()))
@@ -134,7 +134,8 @@ def import_journals(store: Path, *, wait_s: float = _WAIT_S) -> ImportSummary:
         StoreError: the store cannot be read or written, or a newer llmctl wrote it.
     """
     layout = Layout(store)
-    if not (layout.runs.is_dir() or layout.traffic.is_dir()) or _is_current(layout):
+    there = layout.runs.is_dir() or layout.traffic.is_dir() or layout.events.is_file()
+    if not there or _is_current(layout):
         return ImportSummary()
     layout.prepare()
     summary = ImportSummary()

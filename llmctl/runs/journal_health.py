@@ -24,7 +24,7 @@ from llmctl.runs.records import (
     TargetEvent,
 )
 from llmctl.store.health import RowCount
-from llmctl.store.layout import TRAFFIC
+from llmctl.store.layout import TRAFFIC, Layout
 from llmctl.store.locks import lock_holder
 
 __all__ = ["JournalHealth", "examine_journal", "line_ranges"]
@@ -79,14 +79,20 @@ class JournalHealth:
 
     @property
     def run_id(self) -> str:
-        """As the file's name says it; of traffic: `traffic/` and the name."""
-        name = self.path.stem.encode("utf-8", "backslashreplace").decode()
-        return f"{TRAFFIC}{name}" if self.of_traffic else name
+        """As the file's name says it; of traffic: `traffic/` and the name; of events: their file."""
+        root = self.path.parent
+        return Layout(root if self.of_events else root.parent).journal_name(self.path)
 
     @property
     def of_traffic(self) -> bool:
         """Whether it holds logged calls, not a run."""
-        return self.path.parent.name == TRAFFIC.rstrip("/")
+        return self.path.parent.name == TRAFFIC.rstrip("/") and not self.of_events
+
+    @property
+    def of_events(self) -> bool:
+        """Whether it holds events, and is never at its end."""
+        store = Layout(self.path.parent)  # a run may be named so, too: but no folder of runs holds one of runs
+        return self.path == store.events and store.runs.is_dir()
 
     @property
     def sound(self) -> bool:
@@ -175,6 +181,8 @@ def _rows(event: Event | UnknownEvent) -> Iterator[tuple[str, int]]:
 def _logged_rows(line: LoggedLine) -> Iterator[tuple[str, int]]:
     if line.type == "logged_call":
         yield "traffic_rows", 1
+    if line.type == "feedback":
+        yield "feedback_rows", 1
     said = line.said + (line.type == "logged_feedback")
     if said:
         yield "traffic_feedback_rows", said

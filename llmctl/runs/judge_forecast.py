@@ -88,7 +88,7 @@ async def _ask_all(plan: Plan, known: KnownAnswers, counter: _Counter, source: _
         target = plan.targets[unit.target]
         stored = number in known
         if stored:
-            subject = subject_of(planned.case, known.answer(number), target.tools)
+            subject = subject_of(planned.case, known.answer(number), target.tools(planned.case.vars))
         else:
             length = round(source.output_tokens[unit.target] * BYTES_PER_TOKEN)
             text = (_WORD * (length // len(_WORD) + 1))[: max(1, length)]

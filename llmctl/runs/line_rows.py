@@ -251,11 +251,20 @@ def _logged_feedback() -> LineKind:
     return LineKind(LineTable("traffic_feedback_rows", reads, _KEY | {"call_id": "NULL"} | values, sound))
 
 
+def _feedback() -> LineKind:
+    texts = ("id", "origin", "by", "draft")
+    reads = {**dict.fromkeys(texts, "VARCHAR"), **_SAID, "token_distance": "DOUBLE"}
+    values = {name: f'line."{name}"' for name in reads}
+    sound = (*_KNOWN, *(f'line."{name}" IS NOT NULL' for name in ("id", "origin", "kind", "target")))
+    return LineKind(LineTable("feedback_rows", reads, _KEY | values, sound))
+
+
 LINE_KINDS = {
     "case": _cases(),
     "call": _calls(),
     "result": _results(),
     "logged_call": _logged_calls(),
     "logged_feedback": _logged_feedback(),
+    "feedback": _feedback(),
 }
 """The frequent types of lines."""

@@ -235,7 +235,8 @@ class Recorder:
         return bool(chunk)
 
     def _judged(self, finished: Finished, planned: PlannedCase, answer: KnownAnswer) -> Verdict | Awaitable[Verdict]:
-        subject = subject_of(planned.case, answer, finished.target.tools, cached=finished.cached)
+        tools = finished.target.tools(planned.case.vars)
+        subject = subject_of(planned.case, answer, tools, cached=finished.cached)
         return judge_now(planned.evaluators, subject, self.models)
 
     def _score(self, finished: Finished) -> None:

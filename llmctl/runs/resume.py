@@ -19,6 +19,7 @@ from llmctl.providers.app import app_route
 from llmctl.runs.append_file import AppendFile, FileCalls
 from llmctl.runs.classes import ClassFinder
 from llmctl.runs.codec import UnknownEvent
+from llmctl.runs.head import SCORES_LOGS
 from llmctl.runs.journal_reader import JournalLine, read_journal
 from llmctl.runs.judges import judge_models
 from llmctl.runs.plan import Plan
@@ -171,6 +172,11 @@ def _whole(journal: _Journal) -> tuple[RunEvent, PlanEvent]:
         raise UsageError(
             f"The run {head.run_id} scores the answers of run {source} again, and sends nothing.",
             hint=f"Make it anew: llmctl rescore {source}",
+        )
+    if head is not None and head.options.get(SCORES_LOGS):
+        raise UsageError(
+            f"The run {head.run_id} scores logged answers, and sends nothing.",
+            hint=f"Make it anew: {head.command}",
         )
     if head is None or plan is None or len(journal.case_positions) != plan.cases:
         raise UsageError(

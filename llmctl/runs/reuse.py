@@ -41,7 +41,8 @@ class KnownAnswer:
     input_tokens: int | None
     output_tokens: int | None
     cost_usd: float | None
-    latency_ms: float
+    latency_ms: float | None
+    """None: not known, of an answer that was only logged."""
     ttft_ms: float | None
     error: str | None
 

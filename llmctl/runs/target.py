@@ -10,6 +10,7 @@ from llmctl.evaluators.built import BuiltEvaluator
 from llmctl.project.message_files import MessageFiles
 from llmctl.project.models import Case, ModelConfig, Prompt
 from llmctl.providers import requests
+from llmctl.providers.recorded_request import recorded_tools
 from llmctl.providers.records import ChatRequest
 from llmctl.providers.routes import Route
 from llmctl.runs.records import TargetName
@@ -30,10 +31,9 @@ class Target:
         """What results and reports call it."""
         return TargetName(self.prompt.label, self.model.name)
 
-    @cached_property
-    def tools(self) -> tuple[Mapping[str, object], ...]:
-        """The tools that it offers, as they are sent; an application's own are not known."""
-        return self._frame.tools
+    def tools(self, variables: Mapping[str, object]) -> tuple[Mapping[str, object], ...]:
+        """The tools that it offers for a case, as they are sent; an application's own are not known."""
+        return recorded_tools(variables) if self.prompt.recorded else self._frame.tools
 
     @cached_property
     def _frame(self) -> ChatRequest:
@@ -46,7 +46,7 @@ class Target:
             TemplateError: a template fails on the variables, or names a file that cannot be sent.
             ProjectError: prompt and model do not go together, whatever the case.
         """
-        return requests.request_in(lambda: self._frame, self.prompt, variables, files)
+        return requests.request_in(lambda: self._frame, self.prompt, variables, files, self.model.drop)
 
 
 @dataclass(frozen=True, slots=True)

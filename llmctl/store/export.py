@@ -15,7 +15,7 @@ from llmctl.store.views import VIEWS
 if TYPE_CHECKING:
     from llmctl.store.layout import Layout
 
-__all__ = ["view_rows"]
+__all__ = ["is_of_no_run", "view_rows"]
 
 _OF_CALLS = ("calls", "attempts")
 _NOT_OF_RUNS = ("traffic",)
@@ -34,6 +34,11 @@ _ORDER = (
     "name",
 )
 """The same store makes the same file."""
+
+
+def is_of_no_run(view: str) -> bool:
+    """Whether a view's rows belong to no run, so that all of them are meant."""
+    return view in (*_NOT_OF_RUNS, "feedback")
 
 
 @contextmanager

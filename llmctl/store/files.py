@@ -59,7 +59,7 @@ def _private(layout: Layout) -> Iterator[Path]:
     """Folders first, so that what is in them can be reached; nothing behind a symbolic link: it may lead anywhere."""
     if _is_ours(layout.root):
         yield layout.root
-    named = (layout.database, layout.wal, layout.lock, layout.traffic_lock)
+    named = (layout.database, layout.wal, layout.lock, layout.traffic_lock, layout.events, layout.events_lock)
     folders = [layout.runs, layout.traffic, layout.scratch, *layout.root.glob("corrupt-*")]
     for folder in folders:
         if folder.is_dir() and not folder.is_symlink():

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from llmctl.errors import StoreError
 
-__all__ = ["TRAFFIC", "Layout", "private_directory", "private_files"]
+__all__ = ["EVENTS", "TRAFFIC", "Layout", "private_directory", "private_files"]
 
 TRAFFIC = "traffic/"
 """What the name of a traffic journal begins with, where runs' journals are named too: no run's name holds a slash."""
+EVENTS = "./events.jsonl"
+"""What the journal of events is named there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ class Layout:
     def traffic(self) -> Path:
         """The folder of the journals of logged calls."""
         return self.root / "traffic"
+
+    @property
+    def events(self) -> Path:
+        """The journal of what people say of calls; several processes write it, one after the other."""
+        return self.root / "events.jsonl"
 
     @property
     def database(self) -> Path:
@@ -53,6 +60,11 @@ class Layout:
         return self.root / "traffic.lock"
 
     @property
+    def events_lock(self) -> Path:
+        """Held while one process writes events."""
+        return self.root / "events.lock"
+
+    @property
     def scratch(self) -> Path:
         """Where DuckDB spills what does not fit into memory."""
         return self.root / "tmp"
@@ -62,13 +74,21 @@ class Layout:
         return self.runs / f"{run_id}.jsonl"
 
     def journals(self) -> list[Path]:
-        """The journals of runs, then those of traffic, each in the order of their names."""
-        return [*sorted(self.runs.glob("*.jsonl")), *sorted(self.traffic.glob("*.jsonl"))]
+        """The journals of runs, then those of traffic, each in the order of their names, then that of events."""
+        events = [self.events] if self.events.is_file() else []
+        return [*sorted(self.runs.glob("*.jsonl")), *sorted(self.traffic.glob("*.jsonl")), *events]
 
     def journal_name(self, path: Path) -> str:
-        """What the index calls a journal: the run's id, or `traffic/` and the import's."""
+        """What the index calls a journal: the run's id, `traffic/` and the import's, or `EVENTS`."""
+        if path == self.events:
+            return EVENTS
         name = path.stem.encode("utf-8", "backslashreplace").decode()
         return f"{TRAFFIC}{name}" if path.parent == self.traffic else name
+
+    @staticmethod
+    def is_run(name: str) -> bool:
+        """Whether a journal of this name is a run's."""
+        return "/" not in name
 
     def prepare(self) -> None:
         """Create the store, closed to other users and ignored by git.

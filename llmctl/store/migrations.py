@@ -60,6 +60,11 @@ def m007_traffic(con: DuckDBPyConnection) -> None:
     _complete(con)
 
 
+def m008_feedback(con: DuckDBPyConnection) -> None:
+    """What people say of calls, and what they make of the answers."""
+    _complete(con)
+
+
 MIGRATIONS: tuple[_Change, ...] = (
     m001_tables,
     m002_views,
@@ -68,6 +73,7 @@ MIGRATIONS: tuple[_Change, ...] = (
     m005_judges,
     m006_view_of_judges,
     m007_traffic,
+    m008_feedback,
 )
 _NEW = (m001_tables, m002_views)
 """What makes a new file; it has then what every later change adds."""

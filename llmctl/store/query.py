@@ -40,6 +40,15 @@ class Query:
     """At most so many rows; None: all."""
     source: Path = Path("query")
     """Where the text stands, for messages."""
+    head: str = ""
+    """How the text begins that its author has not written; messages leave it out."""
+    tail: str = ""
+    """How it ends that its author has not written."""
+
+    @property
+    def own(self) -> str:
+        """What its author has written."""
+        return self.text[len(self.head) : len(self.text) - len(self.tail)]
 
 
 @contextmanager
@@ -130,8 +139,8 @@ def _wrong(query: Query, error: Error) -> ProjectError | UsageError:
 
 def _located(query: Query, offset: int, message: str, hint: str | None) -> ProjectError:
     """The mistake with the line that it stands in; `offset`: bytes before it."""
-    before = query.text.encode()[:offset].decode(errors="ignore")
+    before = query.own.encode()[: max(0, offset - len(query.head.encode()))].decode(errors="ignore")
     line = before.count("\n") + 1
     column = len(before) - (before.rfind("\n") + 1) + 1
-    excerpt = query.text.split("\n")[line - 1]
+    excerpt = query.own.split("\n")[line - 1]
     return ProjectError([Problem(message, Place(query.source, line, column), hint, excerpt)])

@@ -116,6 +116,13 @@ TABLES = (
         run_id VARCHAR NOT NULL, position BIGINT NOT NULL, id VARCHAR, call_id VARCHAR, kind VARCHAR, value DOUBLE,
         text {_TEXT}, name VARCHAR, source VARCHAR, target VARCHAR, "at" DOUBLE
     )""",
+    # Of the journal of events.
+    f"""
+    CREATE TABLE IF NOT EXISTS feedback_rows (
+        run_id VARCHAR NOT NULL, position BIGINT NOT NULL, id VARCHAR, origin VARCHAR, kind VARCHAR, value DOUBLE,
+        text {_TEXT}, name VARCHAR, source VARCHAR, target VARCHAR, "at" DOUBLE, "by" VARCHAR, token_distance DOUBLE,
+        draft {_TEXT}
+    )""",
 )
 
 EVENT_TABLES = (
@@ -133,6 +140,7 @@ EVENT_TABLES = (
     "score_rows",
     "traffic_rows",
     "traffic_feedback_rows",
+    "feedback_rows",
 )
 """The tables whose rows come from a journal's lines, and go when the journal is replaced."""
 
@@ -245,4 +253,47 @@ VIEWS = (
         messages, output, tool_calls, tools, tool_choice, response_format, params, tags, metadata, "user",
         environment, session_id, trace_id, parent_id, source_id, not_replayable, format, file, line, position
     FROM traffic_rows""",
+    # Whose feedback it is comes out when it is asked: a call may be imported after what was said of it. The id of a
+    # call wins over a log's own id, and that over a trace's; one that several calls have means none of them.
+    f"""
+    CREATE OR REPLACE VIEW feedback AS
+    WITH said AS (
+        SELECT id, call_id, 'explicit' AS origin, kind, "value", text, name, source, target, "at", NULL AS "by",
+            NULL AS token_distance, NULL AS draft, run_id, position
+        FROM traffic_feedback_rows
+        UNION ALL
+        SELECT id, NULL, origin, kind, "value", text, name, source, target, "at", "by", token_distance, draft, run_id,
+            position
+        FROM feedback_rows
+    ), named AS (
+        SELECT DISTINCT target FROM said WHERE call_id IS NULL AND target IS NOT NULL
+    ), found AS (
+        SELECT target, t.id AS call_id, 1 AS rank FROM named JOIN traffic_rows t ON t.id = target
+        UNION ALL SELECT target, c.call_id, 1 FROM named JOIN call_rows c ON c.call_id = target
+        UNION ALL SELECT target, t.id, 2 FROM named JOIN traffic_rows t ON t.source_id = target
+        UNION ALL SELECT target, t.id, 3 FROM named JOIN traffic_rows t ON t.trace_id = target
+    ), meant AS (
+        SELECT target, any_value(call_id) AS call_id
+        FROM (FROM found QUALIFY rank = min(rank) OVER (PARTITION BY target))
+        GROUP BY target HAVING count(DISTINCT call_id) = 1
+    ), whose AS (
+        SELECT s.* REPLACE (coalesce(s.call_id, m.call_id) AS call_id) FROM said s LEFT JOIN meant m USING (target)
+    ), of_runs AS (
+        SELECT r.call_id, min(r.run_id) AS run_id, any_value(coalesce(p.name, r.prompt)) AS prompt,
+            any_value(p.digest[:12]) AS prompt_version, any_value(r.model) AS model,
+            any_value(c.started_at) AS started_at
+        FROM result_rows r SEMI JOIN whose USING (call_id) JOIN call_rows c USING (call_id)
+        LEFT JOIN (SELECT run_id, label AS prompt, any_value(name) AS name, any_value(digest) AS digest
+            FROM prompt_rows GROUP BY ALL) p ON p.run_id = r.run_id AND p.prompt = r.prompt
+        GROUP BY r.call_id
+    )
+    SELECT w.call_id, w.kind, w."value", w.text, w.name, w.source, w."by", w.origin,
+        CASE WHEN w.kind <> 'edit' THEN NULL WHEN w."value" IS NULL THEN 'abandoned' WHEN w."value" = 0 THEN 'accepted'
+            ELSE 'edited' END AS edit,
+        w.token_distance, w.draft, {_timestamp('w."at"')} AS "at", coalesce(t.prompt_name, r.prompt) AS prompt,
+        coalesce(t.prompt_version, r.prompt_version) AS prompt_version,
+        coalesce(t.model, t.served_model, r.model) AS model,
+        {_timestamp("coalesce(t.started_at, r.started_at)")} AS started_at, r.run_id, w.target, w.id AS feedback_id,
+        w.run_id AS journal, w.position
+    FROM whose w LEFT JOIN traffic_rows t ON t.id = w.call_id LEFT JOIN of_runs r ON r.call_id = w.call_id""",
 )

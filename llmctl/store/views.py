@@ -273,6 +273,32 @@ VIEWS: Mapping[str, View] = {
             "position": "Where its line begins in the journal.",
         },
     ),
+    "feedback": View(
+        "One row for each thing that was said of a call, in its log or since, and for each answer of known use.",
+        {
+            "call_id": "A call of `traffic`, or of a run (`RUN.12`); NULL: it is not known here.",
+            "kind": "`rating`, `score`, `label`, `correction`, `comment`, or `edit`.",
+            "value": "Of a rating 1 (up) or 0; of a score as given; of an edit the distance by characters, 0 to 1.",
+            "text": "Of a label, a correction or a comment; of an edit what became of the answer.",
+            "name": "What was judged, where it was named.",
+            "source": "`human`, `model`, `code`, or what the log calls it.",
+            "by": "Who said it, where that was given.",
+            "origin": "`explicit`: somebody said it. `implicit`: read off what somebody did with the answer.",
+            "edit": "Of an edit: `accepted`, `edited` or `abandoned`.",
+            "token_distance": "Of an edit: the distance by words, 0 to 1.",
+            "draft": "Of an edit: what there was before, where it was given.",
+            "at": "UTC; NULL: not known.",
+            "prompt": "The call's prompt.",
+            "prompt_version": "As logged; of a run's call the first digits of the prompt's digest.",
+            "model": "The call's model.",
+            "started_at": "When the call was; UTC.",
+            "run_id": "The run, where it is a run's call.",
+            "target": "What was named: an id of a call, a log's own id, or a trace's.",
+            "feedback_id": "NULL: it was logged with its call.",
+            "journal": "Where it stands: `traffic/` and an import, or the journal of events.",
+            "position": "Where its line begins there.",
+        },
+    ),
 }
 """By name, the ones that are asked for most come first."""
 

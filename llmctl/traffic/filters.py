@@ -32,12 +32,14 @@ class TrafficFilter:
     """One of them is enough."""
     imports: tuple[str, ...] = ()
     """Ids of imports or recordings."""
+    ids: frozenset[str] | None = None
+    """Of calls; looked up apart from the other conditions, as there may be a million."""
     where: str | None = None
     """A condition in SQL on the columns of the view `traffic`; checked and carried out in the sandbox."""
 
 
 def condition(chosen: TrafficFilter) -> str:
-    """The filter without its `where`, as a condition in SQL on the view `traffic`.
+    """The filter without its `where` and `ids`, as a condition in SQL on the view `traffic`.
 
     Raises:
         UsageError: a status is none.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -48,6 +49,8 @@ class Importing:
     redact: bool = False
     """Whether personal data is replaced. Keys are, always."""
     command: str = "import"
+    collect: bool = False
+    """Whether to say which calls the files hold, those among them that were imported before."""
 
 
 @dataclass(slots=True)
@@ -82,6 +85,8 @@ class TrafficImport:
     """By reason: imported calls that cannot be asked again as they were."""
     later: str | None = None
     """Why the index does not hold all of it yet."""
+    ids: array[int] = field(default_factory=lambda: array("Q"))
+    """Of the calls in the files, as numbers; only where they are collected."""
 
     @property
     def skipped(self) -> int:
@@ -133,6 +138,7 @@ class _Import:
             {"files": len(sources), "redact": options.redact, "encoding": options.encoding},
         )
         self._redactor = redactor
+        self._collects = options.collect
         self._pseudonyms = Pseudonyms() if options.redact else None
         self._known = _known(store)
         self._new = Seen()
@@ -165,6 +171,8 @@ class _Import:
             call_identity(record, entry.raw) if isinstance(record, LoggedCall) else feedback_identity(record, entry.raw)
         )
         number = int(record_id, 16)
+        if self._collects and isinstance(record, LoggedCall):
+            self.done.ids.append(number)
         if number in self._known or not self._new.add(number):
             reason = ALREADY if number in self._known else TWICE
             self._skip(reason, reading.place(entry.line), unreadable=False)
@@ -222,7 +230,8 @@ def _known(store: Path) -> Seen:
         with open_database(layout, read_only=True) as con:
             ids = con.execute(
                 "SELECT CAST('0x' || id AS UBIGINT) AS number FROM traffic_rows UNION ALL "
-                "SELECT CAST('0x' || id AS UBIGINT) FROM traffic_feedback_rows WHERE id IS NOT NULL"
+                "SELECT CAST('0x' || id AS UBIGINT) FROM traffic_feedback_rows WHERE id IS NOT NULL "
+                "UNION ALL SELECT CAST('0x' || id AS UBIGINT) FROM feedback_rows"
             ).fetchnumpy()["number"]
         return Seen(iter(ids.tolist()))
 

@@ -67,6 +67,8 @@ class TrafficJournal:
         self._held_bytes = 0
         self._end = 0
         self._seq = 0
+        self.missing = 0
+        """Lines that could not be written: the disk was full or broken."""
         self._raw: str | None = None
         self._raw_at = 0
         self._closed = False
@@ -119,6 +121,7 @@ class TrafficJournal:
         try:
             self._file.append(lines)
         except TornWriteError as error:
+            self.missing += len(lines) - error.whole
             raise self._refused(str(error)) from None
 
     def sync(self) -> None:

@@ -20,7 +20,7 @@ from typing import BinaryIO, cast
 
 from llmctl.errors import UsageError
 from llmctl.traffic.documents.found import Found, Unreadable
-from llmctl.traffic.documents.json_lines import json_documents
+from llmctl.traffic.documents.json_lines import PREFIX, json_documents
 from llmctl.traffic.documents.tables import csv_documents, parquet_documents, separator_of
 from llmctl.traffic.documents.unpack import Decoding, Faulty, Prefixed, Unpacking, packed_as
 
@@ -195,8 +195,8 @@ def _text(opened: _Opened) -> Iterator[Found]:
     if not head:
         return
     lines = [line.strip() for line in head.split(b"\n") if line.strip()]
-    objects = sum(line[:1] in (b"{", b"[") for line in lines)
-    begins = head.lstrip(b"\0 \t\r\n")[:1]
+    objects = sum(line[:1] in (b"{", b"[") or PREFIX.match(line) is not None for line in lines)
+    begins = head.lstrip(b"\0 \t\r\n\x1e")[:1]
     if begins in (b"{", b"[") or (objects * 2 >= len(lines) > 0 and b"\0" not in head):
         yield from json_documents(opened.stream)
     elif not lines:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +74,16 @@ class TrafficStore:
             ProjectError: something is wrong with `where`, and what.
             StoreError: the store cannot be read.
         """
+        return self.read(self.keys(chosen))
+
+    def read(self, keys: Iterable[Key]) -> Iterator[StoredCall]:
+        """The calls that stand there, import by import in the order of the keys; read in chunks as `calls` does.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
         by_import: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
-        for key in self.keys(chosen):
+        for key in keys:
             by_import[key.import_id].append(key.position)
         for import_id, positions in by_import.items():
             for start in range(0, len(positions), _CHUNK):
@@ -115,6 +123,17 @@ class TrafficStore:
         key = found[0][1]
         return next(self._read(key.import_id, [key.position]))
 
+    def of_ids(self, ids: Sequence[str]) -> dict[str, StoredCall]:
+        """The calls with these whole ids, as far as they are there; of one that was kept twice, the last."""
+        rows = self.reader.rows(
+            "SELECT run_id, position FROM traffic_rows WHERE id IN (SELECT unnest(?)) ORDER BY run_id, position",
+            [list(ids)],
+        )
+        by_import: defaultdict[str, list[int]] = defaultdict(list)
+        for run_id, position in rows:
+            by_import[run_id.removeprefix(TRAFFIC)].append(position)
+        return {one.id: one for name, at in by_import.items() for one in self._read(name, at)}
+
     def of_trace(self, text: str) -> list[StoredCall]:
         """The calls of a trace."""
         found = self._keys_where("trace_id = ?", text)
@@ -141,12 +160,22 @@ class TrafficStore:
         """Where the calls stand."""
         query = f"SELECT import_id, position FROM traffic WHERE {condition(chosen)}"
         if chosen.where is None:
-            return (Key(*row) for row in self.reader.rows(f"{query} {order}", []))
-        return self._keys_in_sandbox(f"{query} AND (\n{chosen.where}\n) {order}")
+            among, given = (
+                ("", []) if chosen.ids is None else (" AND call_id IN (SELECT unnest(?))", [list(chosen.ids)])
+            )
+            return (Key(*row) for row in self.reader.rows(f"{query}{among} {order}", given))
+        head, tail = f"{query} AND (\n", f"\n) {order}"
+        found = self._keys_in_sandbox(
+            Query(f"{head}{chosen.where}{tail}", source=Path("--where"), head=head, tail=tail)
+        )
+        if chosen.ids is None:
+            return found
+        meant = set(self.keys(replace(chosen, where=None)))
+        return (key for key in found if key in meant)
 
-    def _keys_in_sandbox(self, text: str) -> Iterator[Key]:
+    def _keys_in_sandbox(self, query: Query) -> Iterator[Key]:
         def found(layout: Layout) -> list[Key]:
-            with running(layout, Query(text, source=Path("--where")), Limits()) as rows:
+            with running(layout, query, Limits()) as rows:
                 return [Key(str(row[0]), int(row[1] or 0)) for row in rows.rows(Shape.CELLS)]
 
         return iter(self.reader.look(found))

@@ -66,10 +66,42 @@ def test_list_filters_and_shows_the_newest_first(project: Path, llmctl: Invoke) 
     wrong = llmctl("traffic", "list", "--where", "latencyms > 2")
     assert wrong.code == 2
     assert 'Did you mean "latency_ms"?' in wrong.err
+    assert "--where:1:1\n" in wrong.err
+    second = llmctl("traffic", "list", "--where", "latency_ms > 2\nAND modl = 3")
+    assert "--where:2:5\n" in second.err
+    assert "2 | AND modl = 3\n" in second.err
     refused = llmctl("traffic", "list", "--where", "1=1); DROP TABLE traffic_rows; --")
     assert refused.code == 2
     assert llmctl("traffic", "list", "--since", "yesterday").code == 2
     assert llmctl("traffic", "list", "--status", "fine").code == 2
+
+
+def test_calls_are_exported_without_any_run(project: Path, llmctl: Invoke) -> None:
+    (project / "log.jsonl").write_text("".join(f"{json.dumps(entry(number))}\n" for number in range(3)))
+    llmctl("traffic", "import", "log.jsonl")
+    result = llmctl("export", "--what", "traffic", "-o", "calls.csv")
+    assert result.code == 0, result.err
+    assert (project / "calls.csv").read_text().count("chatcmpl-") >= 3
+    assert llmctl("export", "--what", "traffic", "--what", "results", "-o", "both").code == 2
+    assert llmctl("export", "@last", "--what", "traffic", "-o", "calls.csv").code == 2
+
+
+def test_calls_without_content_are_counted(project: Path, llmctl: Invoke) -> None:
+    spans = [
+        {
+            "traceId": "5f42b0366c5e04b058481582d38e259c",
+            "spanId": f"65d9262e6310854{number}",
+            "startTimeUnixNano": "1795423834017602304",
+            "attributes": [{"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}}],
+        }
+        for number in range(3)
+    ]
+    (project / "spans.jsonl").write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}))
+    result = llmctl("traffic", "import", "spans.jsonl")
+    assert result.code == 0, result.err
+    assert "not replayable  3: no content was captured; the application has to set" in result.out
+    assert "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT to" in result.out
+    assert "imported 3, skipped 0" in result.out
 
 
 def test_show_has_the_exact_payload(project: Path, llmctl: Invoke) -> None:

@@ -85,6 +85,7 @@ def test_every_line_is_imported(tmp_path: Path) -> None:
         "score_rows": 8,
         "traffic_rows": 0,
         "traffic_feedback_rows": 0,
+        "feedback_rows": 0,
         "journal_rows": 1,
     }
 

@@ -139,11 +139,14 @@ def _with_calls(source: ScoreSource, old: Side, request: DiffRequest, needs: _Ne
         return replace(source, calls=calls)
     prompts = {prompt.label: prompt.source for prompt in history.prompts(old.run_id)}
     models = {TargetName(one.prompt, one.model): one.config for one in history.targets(old.run_id)}
-    tools = tuple(
-        frame_for(prompt_from_data(prompts[name.prompt]), model_from_data(models[name])).tools
-        for name in source.targets
-    )
+    tools = tuple(_offered(prompts[name.prompt], models[name]) for name in source.targets)
     return replace(source, calls=calls, tools=tools)
+
+
+def _offered(prompt: Mapping[str, object], model: Mapping[str, object]) -> tuple[Mapping[str, object], ...] | None:
+    """The tools that a target offered; None: each case has its own."""
+    asked = prompt_from_data(prompt)
+    return None if asked.recorded else frame_for(asked, model_from_data(model)).tools
 
 
 async def _score(source: ScoreSource, request: DiffRequest, needs: _Needs, results: Sequence[OldResult]) -> ScoredAgain:

@@ -8,22 +8,24 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from llmctl.compare.side import Side, SideKind
-from llmctl.compare.sides.chosen import Chosen
 from llmctl.compare.sides.context import SideContext
 from llmctl.compare.sides.references import SideReference
 from llmctl.compare.sides.run_side import RunScope, run_scope, run_side
-from llmctl.compare.sides.stored import StoredAnswers, TargetCount, find_stored, score_stored
 from llmctl.errors import Problem, StoreError
 from llmctl.project.collector import collecting_seldom
-from llmctl.runs.forecast import Forecast, forecast
-from llmctl.runs.head import RunOptions
 from llmctl.runs.importer import import_journals
 from llmctl.runs.line_reader import LineReader
-from llmctl.runs.plan import Comparison, Plan, make_plan
 from llmctl.runs.records import UnitName
 from llmctl.store.layout import Layout
+
+if TYPE_CHECKING:  # two runs are compared without anything that plans
+    from llmctl.compare.sides.stored import StoredAnswers, TargetCount
+    from llmctl.runs.forecast import Forecast
+    from llmctl.runs.head import RunOptions
+    from llmctl.runs.plan import Plan
 
 __all__ = ["OpenSides", "open_sides", "side_plan"]
 
@@ -53,6 +55,8 @@ class OpenSides:
         Raises:
             StoreError: the store cannot be read.
         """
+        from llmctl.runs.forecast import forecast
+
         if self._plan is None or self._stored is None:
             return None
         return forecast(self._plan, self._stored.known, self.context.history, judged=self._stored.judged)
@@ -122,6 +126,9 @@ def side_plan(
     Raises:
         ProjectError, UsageError, CredentialError, ModelError, StoreError: see `make_plan`.
     """
+    from llmctl.compare.sides.chosen import Chosen
+    from llmctl.runs.plan import Comparison, make_plan
+
     chosen = Chosen(context, [one for one in references if one.of_files], _scope(context, references))
     selection = replace(chosen.selection(), only=lacking)
     return make_plan(context.config, selection, context.environ, options, Comparison(chosen.read))
@@ -144,6 +151,10 @@ class _Files:
 @contextmanager
 def _files(context: SideContext, references: Sequence[SideReference], scope: RunScope | None) -> Iterator[_Files]:
     """Plan files, score what is stored of them and import that, in a folder that goes with the block."""
+    from llmctl.compare.sides.chosen import Chosen
+    from llmctl.compare.sides.stored import find_stored, score_stored
+    from llmctl.runs.plan import Comparison, make_plan
+
     chosen = Chosen(context, references, scope)
     with ExitStack() as stack:
         layout = Layout(Path(stack.enter_context(_scratch(context))))
@@ -170,6 +181,8 @@ def _scratch(context: SideContext) -> TemporaryDirectory[str]:
 
 
 def _options(context: SideContext) -> RunOptions:
+    from llmctl.runs.head import RunOptions
+
     settings = context.config.eval
     return RunOptions(context.command, settings.concurrency, settings.timeout_s, offline=True)
 

@@ -141,7 +141,8 @@ class _Scoring:
             self._record(unit, planned, answer, verdict, journal)
             return
         answer = self.stored.known.answer(unit.number)
-        subject = subject_of(planned.case, answer, self.plan.targets[unit.target].tools, cached=True)
+        tools = self.plan.targets[unit.target].tools(planned.case.vars)
+        subject = subject_of(planned.case, answer, tools, cached=True)
         judged = judge_now(planned.evaluators, subject, models)
         if isinstance(judged, Verdict):
             verdicts[unit.key] = (answer, judged)

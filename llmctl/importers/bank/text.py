@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
@@ -13,7 +13,7 @@ from llmctl.project.syntax.document import DataPath
 from llmctl.project.syntax.yaml_nodes import compose
 from llmctl.project.syntax.yaml_scalars import core_scalar
 
-__all__ = ["UneditableError", "YamlEdits"]
+__all__ = ["UneditableError", "YamlEdits", "scalar"]
 
 _PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _./()?!'-]*[A-Za-z0-9_./()?!'-])?")
 
@@ -91,6 +91,41 @@ class YamlEdits:
         else:
             raise UneditableError(f"`{key}` is not written as a list with a line for each item")
 
+    def append_block(self, key: str, written: Callable[[int], str]) -> None:
+        """The same of an item that is written already, over several lines; it is asked for with its dash's column.
+
+        A blank line stands before it where one stands before the list's last item.
+
+        Raises:
+            UneditableError: the list stands in brackets.
+        """
+        found = _child(self.root, key)
+        if isinstance(found, SequenceNode) and not found.value:
+            line = self.text[self.text.rfind("\n", 0, _start(found)) + 1 : _start(found)]
+            start, end = len(self.text[: _start(found)].rstrip(" ")), self._end(found)
+            at = self._line_end(end)  # a comment may follow
+            self._pieces.append(_Piece(start, end, ""))
+            self._pieces.append(_Piece(at, at, f"\n{written(len(line) - len(line.lstrip()) + 2)}"))
+        elif isinstance(found, SequenceNode) and not found.flow_style:
+            last = found.value[-1]
+            at = self._line_end(self._end(last))
+            line_between = "\n" if len(found.value) > 1 and self._stands_apart(last) else ""
+            self._pieces.append(_Piece(at, at, f"\n{line_between}{written(found.start_mark.column)}"))
+        elif found is not None:
+            raise UneditableError(f"`{key}` is not written as a list with a line for each item")
+        elif not isinstance(self.root, MappingNode) or self.root.flow_style:
+            raise UneditableError("it is written in braces")
+        else:
+            end = len(self.text.rstrip("\n"))
+            self._pieces.append(_Piece(end, end, f"\n{key}:\n{written(2)}"))
+
+    def _stands_apart(self, node: Node) -> bool:
+        """Whether a blank line stands before an item, above its comments."""
+        lines = self.text[: _start(node)].split("\n")[:-1]
+        while lines and lines[-1].lstrip().startswith("#"):
+            lines.pop()
+        return bool(lines) and not lines[-1].strip()
+
     def result(self) -> str:
         """The text with all edits."""
         text, last = self.text, len(self.text)
@@ -117,7 +152,7 @@ class YamlEdits:
 
     def _insert(self, node: MappingNode, added: Mapping[str, object]) -> None:
         """New keys at the end of a mapping."""
-        written = [f"{_scalar(key)}: {_flow(value)}" for key, value in added.items()]
+        written = [f"{scalar(key)}: {_flow(value)}" for key, value in added.items()]
         if node.flow_style or not node.value:
             at = self._end(node) - 1
             comma = ", " if node.value else ""
@@ -171,7 +206,7 @@ def _as_before(node: Node, value: object, column: int) -> str:
         indent = " " * (column + 2)
         lines = [f"{indent}{line}" if line else "" for line in value.split("\n")]
         return "|-\n" + "\n".join(lines)
-    return json_text(value) if style == '"' else _scalar(value)
+    return json_text(value) if style == '"' else scalar(value)
 
 
 def _fits_block(value: str) -> bool:
@@ -180,15 +215,15 @@ def _fits_block(value: str) -> bool:
     return sound and all(line.isprintable() and line == line.rstrip() for line in lines)
 
 
-def _scalar(text: str) -> str:
-    """A text without quotes where it is a text anywhere, else in double quotes."""
+def scalar(text: str) -> str:
+    """A text as YAML: without quotes where it is a text anywhere, else in double quotes."""
     return text if _PLAIN.fullmatch(text) and isinstance(core_scalar(text), str) else json_text(text)
 
 
 def _list_item(item: Mapping[str, object], column: int) -> str:
-    lines = [f"{_scalar(key)}: {_flow(value)}" for key, value in item.items()]
+    lines = [f"{scalar(key)}: {_flow(value)}" for key, value in item.items()]
     return f"{' ' * column}- " + f"\n{' ' * (column + 2)}".join(lines)
 
 
 def _flow(value: object) -> str:
-    return _scalar(value) if isinstance(value, str) else json_text(value)
+    return scalar(value) if isinstance(value, str) else json_text(value)

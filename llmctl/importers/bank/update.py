@@ -27,7 +27,7 @@ from llmctl.project.problem_list import has_errors
 from llmctl.project.sources import WorkingTree
 from llmctl.project.tables import Row
 
-__all__ = ["OpenedBank", "Update", "opened_bank", "updated_bank"]
+__all__ = ["OpenedBank", "Update", "case_content", "opened_bank", "updated_bank"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ def _check(config: Config, name: str, texts: BankTexts, before: Mapping[str, Cas
 
 def _as_wanted(old: Case, now: Case, edit: Edit | None) -> bool:
     if edit is None:
-        return _content(old) == _content(now)
+        return case_content(old) == case_content(now)
     names = {*(f"{VARS_PREFIX}{name}" for name in (*old.vars, *now.vars)), *CASE_COLUMNS, *edit.changes}
     return all(_same(now, name, edit.changes.get(name, field_value(old, name))) for name in names)
 
@@ -208,7 +208,8 @@ def _same(now: Case, name: str, wanted: object) -> bool:
     return as_text(got) == as_text(wanted)
 
 
-def _content(case: Case) -> str:
+def case_content(case: Case) -> str:
+    """Equal for two cases that say the same, wherever they stand."""
     fields = [cell_text(case, name) for name in CASE_COLUMNS]
     specs = [str((spec.name, spec.args, spec.weight, spec.metric)) for spec in case.evaluators]
     return digest(as_text(case.vars), fields, as_text(case.expected), case.has_expected, specs, case.pass_score)

@@ -208,10 +208,12 @@ class Rescoring:
             Models(asked=identities),
         )
 
-    def _tools(self, name: TargetName) -> tuple[Mapping[str, object], ...]:
-        """The tools that a target offered."""
+    def _tools(self, name: TargetName) -> tuple[Mapping[str, object], ...] | None:
+        """The tools that a target offered; None: each case has its own."""
         old = self.plan.old
         prompt = prompt_from_data(old.prompts[name.prompt].source)
+        if prompt.recorded:
+            return None
         return frame_for(prompt, model_from_data(old.targets[name].config)).tools
 
     def _calls(self) -> dict[str, Location]:

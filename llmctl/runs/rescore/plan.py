@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -32,12 +32,14 @@ from llmctl.runs.target import PlannedCase
 from llmctl.runs.targets import require_keys
 from llmctl.store.layout import Layout
 
-__all__ = ["Apart", "RescorePlan", "RescoreUnit", "RescoreUnits", "rescore_plan"]
+__all__ = ["Apart", "BankSource", "RescorePlan", "RescoreUnit", "RescoreUnits", "rescore_plan"]
 
 RESCORED_FROM = "rescored_from"
 """Under which name a run's options say which run's answers it scores."""
 CaseName = tuple[str, str]
 """Bank and case id."""
+BankSource = Callable[[OldRun, str], Bank | None]
+"""Makes a bank that is no file, from the run that had it; None: it has none of that name any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +151,17 @@ class RescorePlan:
 
 
 def rescore_plan(
-    config: Config, environ: Mapping[str, str], run_id: str, banks: Sequence[str], options: RunOptions, *, judge: bool
+    config: Config,
+    environ: Mapping[str, str],
+    run_id: str,
+    banks: Sequence[str] | BankSource,
+    options: RunOptions,
+    *,
+    judge: bool,
 ) -> RescorePlan:
     """Read the run and today's banks, and pair their cases. `judge`: judges are asked, so their keys are needed.
+
+    `banks`: the names of those that are wanted, none for all of them; or where they come from, if they are no files.
 
     Raises:
         UsageError: the run is not here, a bank was not part of it, or nothing is left to be scored.
@@ -165,10 +175,12 @@ def rescore_plan(
     head = replace(head, options={**head.options, RESCORED_FROM: run_id})
     redactor = Redactor(environ, config.key_variables)
     file = PlanFile(layout.journal(head.run_id), redactor)
-    builder = _Builder(config, old, file, redactor, judges=JudgeFinder(config, []))
+    source = None if isinstance(banks, Sequence) else banks
+    builder = _Builder(config, old, file, redactor, JudgeFinder(config, []), source)
     try:
         with collecting_seldom():
-            return builder.build(head, _bank_names(config, old, banks), environ, judge=judge)
+            names = _bank_names(config, old, banks) if isinstance(banks, Sequence) else list(old.banks)
+            return builder.build(head, names, environ, judge=judge)
     except BaseException:
         file.discard()
         raise
@@ -197,6 +209,7 @@ class _Builder:
     file: PlanFile
     redactor: Redactor
     judges: JudgeFinder
+    source: BankSource | None
     questions: Questions = field(init=False)
     apart: Apart = field(default_factory=Apart)
     embeds: bool = False
@@ -267,10 +280,13 @@ class _Builder:
     def _bank(self, name: str) -> None:
         """Pair the cases of one bank."""
         tree = WorkingTree(self.config.root)
-        if name not in loader.bank_names(self.config, tree):
+        if self.source is None and name not in loader.bank_names(self.config, tree):
             self._gone(name, frozenset())
             return
-        bank = loader.read_bank(self.config, tree, name, registry.names(), self.problems)
+        if self.source is not None:
+            bank = self.source(self.old, name)
+        else:
+            bank = loader.read_bank(self.config, tree, name, registry.names(), self.problems)
         if bank is None:
             return
         self.file.add(BankEvent(bank.name, str(bank.path), bank.digest, self.old.banks[name].targets))

@@ -52,7 +52,7 @@ class Questions:
         prompt = prompt_from_data(self._old.prompts[name.prompt].source)
         model = model_from_data(self._old.targets[name].config)
         try:
-            return request_in(lambda: frame_for(prompt, model), prompt, variables, self._files)
+            return request_in(lambda: frame_for(prompt, model), prompt, variables, self._files, model.drop)
         except (TemplateError, ProjectError):
             return None
 

@@ -13,6 +13,7 @@ from llmctl.evaluators.keys import score_key
 from llmctl.evaluators.verdict import NO_MODELS, Subject, Verdict, judge_now
 from llmctl.outcome import Outcome
 from llmctl.project.models import EvaluatorSettings
+from llmctl.providers.recorded_request import recorded_tools
 from llmctl.runs.call_history import Location
 from llmctl.runs.line_reader import LineReader
 from llmctl.runs.planned_cases import CaseReader
@@ -80,8 +81,8 @@ class ScoreSource:
     new_journal: Path
     settings: EvaluatorSettings
     targets: tuple[TargetName, ...]
-    tools: tuple[Tools, ...]
-    """What each target offers; empty where no evaluator looks at them."""
+    tools: tuple[Tools | None, ...]
+    """What each target offers, None where it is its case's; empty where no evaluator looks at them."""
     calls: Mapping[str, Location] = field(default_factory=dict)
     """Where the calls stand whose tool calls evaluators look at."""
     judge: bool = False
@@ -109,7 +110,8 @@ class Scorer:
         fields = self._old.fields_at(unit.position).fields
         planned = self._cases.at(unit.case_position, unit.case_number)
         answer = self._answer(fields, planned)
-        tools = self._source.tools[unit.target] if self._source.tools else ()
+        offered = self._source.tools[unit.target] if self._source.tools else ()
+        tools = recorded_tools(planned.case.vars) if offered is None else offered
         subject = subject_of(planned.case, answer, tools, cached=True)
         models = self._source.models
         kept = {} if self._source.judge else self._kept(planned, subject, fields["scores"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -10,12 +11,14 @@ import orjson
 from llmctl.traffic.documents.feed import Feed
 from llmctl.traffic.documents.found import MAX_DOCUMENT_BYTES, TOO_LONG, Found, Unreadable
 from llmctl.traffic.documents.json_values import CUT_OFF, Until, value_documents
-from llmctl.traffic.documents.values import NOT_JSON, document_of
+from llmctl.traffic.documents.values import NOT_JSON, NOT_OBJECT, document_of
 from llmctl.traffic.readers.base import Document
 
-__all__ = ["json_documents"]
+__all__ = ["PREFIX", "json_documents"]
 
-_BLANK = b" \t\r\n\0\xef\xbb\xbf"
+_BLANK = b" \t\r\n\0\x1e\xef\xbb\xbf"
+PREFIX = re.compile(rb"""[^{}"\x00]{1,200}[ \t:|](?=\{".*\}$)""")
+"""What may stand before an object that fills the rest of its line."""
 _INSIDE = b' \t"}],'
 """How a line begins that goes on with a value of the line before."""
 
@@ -47,27 +50,45 @@ def _other(feed: Feed, line: bytes) -> Iterator[Found]:
     if not stripped:
         if b"\0" in line:
             yield Unreadable(number, "nothing but NUL bytes")
-        return
-    if len(line) >= MAX_DOCUMENT_BYTES:
-        if stripped.startswith(b"["):  # a list without line ends
-            feed.unread(line)
-            yield from value_documents(feed, until=Until.LIST_END)
-            return
-        if not line.endswith(b"\n"):
-            _skip_line(feed)
-        yield Unreadable(number, TOO_LONG)
-        return
-    found = document_of(line, number)
-    if not isinstance(found, Unreadable):
+    elif len(line) >= MAX_DOCUMENT_BYTES:
+        yield from _long(feed, line, stripped, number)
+    elif not isinstance(found := document_of(line, number), Unreadable):
         yield found
     elif stripped[:1] == b"[":
-        feed.unread(line)
-        yield from value_documents(feed, until=Until.LIST_END)
+        yield from _listed(feed, line, stripped, number)
     elif stripped[:1] == b"{" and _goes_on(feed, stripped):
         feed.unread(line)
         yield from value_documents(feed, until=Until.ONE)
-    elif stripped in (b"]", b"],"):
+    elif stripped not in (b"]", b"],"):
+        yield from _one_line(line, stripped, number, found)
+
+
+def _long(feed: Feed, line: bytes, stripped: bytes, number: int) -> Iterator[Found]:
+    """A line that is too long, unless it is a list without line ends."""
+    if stripped.startswith(b"["):
+        feed.unread(line)
+        yield from value_documents(feed, until=Until.LIST_END)
         return
+    if not line.endswith(b"\n"):
+        _skip_line(feed)
+    yield Unreadable(number, TOO_LONG)
+
+
+def _listed(feed: Feed, line: bytes, stripped: bytes, number: int) -> Iterator[Found]:
+    """The values of the list that begins here; nothing but brackets is said, an empty list is not."""
+    feed.unread(line)
+    nothing = stripped.translate(None, b" \t") not in (b"[", b"[]")
+    for one in value_documents(feed, until=Until.LIST_END):
+        nothing = False
+        yield one
+    if nothing:
+        yield Unreadable(number, NOT_OBJECT)
+
+
+def _one_line(line: bytes, stripped: bytes, number: int, found: Unreadable) -> Iterator[Found]:
+    """A line that holds an object behind what a logger writes (a time, a level, its name), or several, or damage."""
+    if prefix := PREFIX.match(stripped):
+        yield document_of(stripped[prefix.end() :], number)
     else:
         yield from _several(line, number, found, last=not line.endswith(b"\n"))
 

@@ -23,7 +23,7 @@ _BOM = b"\xef\xbb\xbf"
 
 def document_of(text: bytes, line: int) -> Found:
     """The document that a text is; white space, a byte order mark, NUL bytes and a comma around it do not count."""
-    stripped = text.strip(b" \t\r\n\0,").removeprefix(_BOM)
+    stripped = text.strip(b" \t\r\n\0\x1e,").removeprefix(_BOM)
     try:
         value = orjson.loads(stripped)
         raw = stripped.decode()

@@ -31,11 +31,21 @@ from llmctl.traffic.readers.responses_shapes import (
     read_responses_request,
     read_responses_response,
 )
-from llmctl.traffic.readers.values import decoded, text
+from llmctl.traffic.readers.values import decoded, json_text, text
 
-__all__ = ["Api", "api_of_request", "api_of_response", "read_any_request", "read_any_response", "whole_response"]
+__all__ = [
+    "Api",
+    "api_of_request",
+    "api_of_response",
+    "is_said",
+    "read_any_request",
+    "read_any_response",
+    "whole_response",
+]
 
 _INNER = ("message", "output", "text", "completion", "answer", "response", "result", "generated_text")
+_ANSWERERS = frozenset({"assistant", "ai", "model"})
+_ITEMS = frozenset({"message", "function_call", "custom_tool_call", "reasoning", "web_search_call", "file_search_call"})
 _DEEPEST = 4
 
 
@@ -81,11 +91,21 @@ def whole_response(value: object) -> object:
         value = decoded(value)
     if not isinstance(value, list) or not value:
         return value
+    if all(isinstance(one, str) for one in value) and any(one.startswith("data:") for one in value):
+        return whole_response("\n".join(value))  # a stream's text, line by line
     if joined := joined_events(value):
         return joined
     if any(is_chat_response(decoded(one)) for one in value):
         return joined_chunks(value)
+    if all(_is_item(one) for one in value):  # what a Response holds, without the rest of it
+        return {"object": "response", "output": value}
     return value
+
+
+def _is_item(one: object) -> bool:
+    if not isinstance(one, dict) or one.get("type") not in _ITEMS:
+        return False
+    return one["type"] != "message" or isinstance(one.get("content"), list)
 
 
 def read_any_request(body: Mapping[str, Any], call: LoggedCall) -> None:
@@ -109,8 +129,23 @@ def read_any_response(value: object, call: LoggedCall, depth: int = 0) -> None:
             read_responses_response(body, call)
         case Api.ANTHROPIC:
             read_anthropic_response(body, call)
+        case _ if isinstance(value, str) and is_said(value, body):
+            read_ending(call, value)  # the model was asked for JSON, and this is what it said
         case _:
             _read_loose(body, call, depth)
+
+
+def is_said(shown: str, body: object) -> bool:
+    """Whether JSON in a text (`body`) is the answer itself, rather than a response, a message or an error in one."""
+    if isinstance(body, str) or api_of_response(body) is not None or shown.lstrip().startswith(("data:", "event:")):
+        return False
+    last = body[-1] if isinstance(body, list) and body else body
+    if not isinstance(last, dict):
+        return True
+    error = last.get("error")
+    if isinstance(error, dict) and not {"message", "code", "type"}.isdisjoint(error):
+        return False
+    return text(last.get("role")) not in _ANSWERERS or {"content", "tool_calls", "parts"}.isdisjoint(last)
 
 
 def _read_loose(body: object, call: LoggedCall, depth: int) -> None:
@@ -128,7 +163,9 @@ def _read_loose(body: object, call: LoggedCall, depth: int) -> None:
         read_message(body, call)
     else:
         inner = next((body[name] for name in _INNER if body.get(name) is not None), None)
-        if inner is None or depth >= _DEEPEST:
+        if inner is None and body:
+            read_ending(call, json_text(body))
+        elif inner is None or depth >= _DEEPEST:
             call.outcome, call.error = Outcome.MALFORMED, "What was logged as the answer is none."
         else:
             read_any_response(inner, call, depth + 1)

@@ -10,7 +10,7 @@ from llmctl.traffic.logged_call import LoggedCall, Message
 from llmctl.traffic.readers.chunks import joined_events
 from llmctl.traffic.readers.content import content_of, text_in
 from llmctl.traffic.readers.endings import finish_reason_from, read_ending
-from llmctl.traffic.readers.failures import read_failure
+from llmctl.traffic.readers.failures import read_break
 from llmctl.traffic.readers.messages import messages_from, tool_calls_from, tool_choice_from, tools_from
 from llmctl.traffic.readers.notes import read_metadata
 from llmctl.traffic.readers.openai_shapes import params_from, response_format_from
@@ -138,7 +138,9 @@ def read_anthropic_response(body: object, call: LoggedCall) -> None:
     call.served_model = text(body.get("model"))
     read_anthropic_usage(body.get("usage"), call)
     if body.get("error"):
-        read_failure(body, call)
+        if body.get("content"):  # in the middle of a stream
+            _read_content(body, call)
+        read_break(body, call)
     elif not isinstance(body.get("content"), list | str):
         call.outcome, call.error = Outcome.MALFORMED, "The answer has no content."
     else:

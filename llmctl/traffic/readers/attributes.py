@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from llmctl.traffic.readers.values import decoded
+from llmctl.traffic.readers.values import decoded, literal
 
 __all__ = ["NO_ATTRIBUTES", "Attributes", "nested"]
 
@@ -43,7 +43,7 @@ class Attributes:
 
     def items(self, name: str) -> list[Any]:
         """The list under a name: as a list, as JSON in a text, or spread over names with numbers (`name.0.role`)."""
-        direct = decoded(self.get(name))
+        direct = literal(self.get(name))
         if isinstance(direct, Mapping):
             direct = _listed(nested(direct), _DEEPEST)
             direct = direct if isinstance(direct, list) else [direct]

@@ -18,8 +18,8 @@ __all__ = ["AnthropicBatch", "OpenAIBatch"]
 NO_INPUT = "the batch's input with its custom_id is not among the files"
 AMBIGUOUS = "several requests or results have its custom_id"
 TWICE = "a line of a batch that is there twice"
+_OTHER_PATHS = ("embeddings", "moderations", "images", "videos", "audio", "rerank")
 _SURE = 95
-_SHORTER = {"/v1/chat/completions": Api.CHAT, "/v1/responses": Api.RESPONSES, "/v1/completions": Api.CHAT}
 
 
 class _Batch:
@@ -120,7 +120,8 @@ class OpenAIBatch(_Batch):
         if self._is_request(value):
             url = text(value.get("url")) or ""
             known = api_of_request(value["body"]) is not None or "prompt" in value["body"]
-            return None if known and "embeddings" not in url else url.rpartition("/")[2] or "of an unknown kind"
+            other = any(f"/{name}" in url for name in _OTHER_PATHS)
+            return None if known and not other else url.rpartition("/")[2] or "of an unknown kind"
         body = mapping(mapping(value.get("response")).get("body"))
         return "embeddings" if api_of_response(body) is Api.EMBEDDINGS else None
 

@@ -7,17 +7,26 @@ from typing import Any
 
 from llmctl.traffic.readers.values import decoded, mapping, objects
 
-__all__ = ["joined_chunks", "joined_events", "sse_events"]
+__all__ = ["CUT_STREAM", "joined_chunks", "joined_events", "sse_events"]
+
+DONE = "[DONE]"
+CUT_STREAM = "The stream was cut off."
+_BEGUN = frozenset({"response.created", "response.queued", "response.in_progress"})
+"""Events that hold a Response which is not finished."""
 
 
 def sse_events(body: str) -> list[object]:
     """The events of a stream that was logged as its text: lines `data: {...}`."""
     found = (line[5:].strip() for line in body.splitlines() if line.startswith("data:"))
-    return [decoded(data) for data in found if data and data != "[DONE]"]
+    return [decoded(data) for data in found if data]
 
 
 def joined_chunks(chunks: Sequence[object]) -> dict[str, Any] | None:
-    """The chat completion that OpenAI's chunks amount to; None: there is no chunk among them."""
+    """The chat completion that OpenAI's chunks amount to; None: there is no chunk among them.
+
+    A stream that never says that it ends, neither by a finish reason nor by `[DONE]`, was cut off: it is an `error`,
+    beside what had come.
+    """
     found = [chunk for one in chunks if isinstance(chunk := decoded(one), dict)]
     if not found:
         return None
@@ -33,6 +42,8 @@ def joined_chunks(chunks: Sequence[object]) -> dict[str, Any] | None:
     message = _message([delta["delta"] for delta in deltas if isinstance(delta.get("delta"), dict)])
     if not any(isinstance(delta.get("delta"), dict) for delta in deltas):
         message["content"] = _joined(deltas, "text")
+    if not finish and DONE not in chunks and "error" not in whole:
+        whole["error"] = {"message": CUT_STREAM, "type": "stream_cut_off"}
     return {**whole, "choices": [{"index": 0, "message": message, "finish_reason": finish[-1] if finish else None}]}
 
 
@@ -80,8 +91,17 @@ def joined_events(events: Sequence[object]) -> dict[str, Any] | None:
     for event in reversed(found):
         # response.completed, response.incomplete, response.failed: it ends with the whole response
         if str(event.get("type", "")).startswith("response.") and isinstance(event.get("response"), dict):
-            return dict(event["response"])
+            whole = dict(event["response"])
+            return whole if event["type"] not in _BEGUN else _cut_response(whole, found)
     return _anthropic(found) if any(event.get("type") == "message_start" for event in found) else None
+
+
+def _cut_response(whole: dict[str, Any], events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A Response whose end never came, with the text that had come."""
+    said = _joined([event for event in events if event.get("type") == "response.output_text.delta"], "delta")
+    part = {"type": "output_text", "text": said or ""}
+    output = [{"type": "message", "role": "assistant", "content": [part]}] if said else []
+    return {**whole, "output": output, "error": {"message": CUT_STREAM, "type": "stream_cut_off"}}
 
 
 def _anthropic(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -104,6 +124,9 @@ def _anthropic(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         elif kind == "error":
             whole["error"] = event.get("error")
     whole["content"] = [_block(blocks[index]) for index in sorted(blocks)]
+    ended = whole.get("stop_reason") or any(event.get("type") == "message_stop" for event in events)
+    if not ended and "error" not in whole:
+        whole["error"] = {"message": CUT_STREAM, "type": "stream_cut_off"}
     return whole
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from llmctl.traffic.readers.answers import (
     Api,
     api_of_request,
     api_of_response,
+    is_said,
     read_any_request,
     read_any_response,
     whole_response,
@@ -36,7 +38,7 @@ REQUESTS = (
         "body",
         "payload",
     ),
-    *("kwargs", "input", "inputs", "params"),
+    *("kwargs", "input", "inputs", "params", "prompt", "query", "arguments", "call"),
 )
 RESPONSES = (
     *("response", "response_body", "responseBody", "response_payload", "response_json", "res", "resp", "response_data"),
@@ -52,9 +54,24 @@ RESPONSES = (
         "stream_chunks",
         "response_chunks",
     ),
+    "return_value",
 )
-VAGUE = frozenset({"input", "inputs", "params", "output", "outputs", "result", "reply", "answer", "body", "payload"})
+VAGUE = frozenset(
+    {
+        *("input", "inputs", "params", "output", "outputs", "result", "reply", "answer", "body", "payload"),
+        *("prompt", "query", "arguments", "call", "completion", "return_value"),
+    }
+)
 """Names that other formats use too."""
+_ASKED = re.compile(r"req(?:uest)?(?:[_-]?(?:body|json|data|payload))?$", re.IGNORECASE)
+_ANSWERED = re.compile(r"(?:resp(?:onse)?|completion)(?:[_-]?(?:body|json|data|payload))?$", re.IGNORECASE)
+_REDACTED = re.compile(
+    r"\W*(?:redacted|removed|scrubbed|masked|content[ _]hidden|redacted[ _-]by[ _-]\w+|\*{3,})\W*", re.IGNORECASE
+)
+_LONGEST_MARK = 40
+REDACTED = "its messages were redacted when they were logged"
+_DEPLOYMENT = re.compile(r"/openai/deployments/([^/?]+)/")
+_TIMINGS = frozenset({"timing", "timings", "performance"})
 _BODIES = ("body", "json", "data", "content", "payload", "postData", "text")
 _ERRORS = ("error", "exception", "error_message", "err", "error_body", "failure")
 _STATUSES = ("status_code", "statusCode", "http_status", "status", "response_status", "http_code")
@@ -163,7 +180,18 @@ def _found(value: Mapping[str, Any]) -> Envelope | None:
             used = frozenset({name, answer}) if answer else frozenset({name})
             vague = name in VAGUE and (answer is None or answer in VAGUE)
             return Envelope(body, value.get(answer) if answer else None, used, vague, endpoint=endpoint)
-    return _flat(value)
+    return _flat(value) or _named_otherwise(value)
+
+
+def _named_otherwise(value: Mapping[str, Any]) -> Envelope | None:
+    """Under names that only end as they do elsewhere: `llm_request` and `llm_response`, `Request` and `Response`."""
+    asked = next((name for name in value if _ASKED.search(name) and _request_body(value[name])[0] is not None), None)
+    if asked is None:
+        return None
+    answered = next((name for name in value if _ANSWERED.search(name) and value[name] is not None), None)
+    body, endpoint = _request_body(value[asked])
+    used = frozenset({asked, answered}) if answered else frozenset({asked})
+    return Envelope(body, value.get(answered) if answered else None, used, endpoint=endpoint)
 
 
 def _flat(value: Mapping[str, Any]) -> Envelope | None:
@@ -218,6 +246,8 @@ def _unwrap(envelope: Envelope) -> None:
                 envelope.status = status_of(response)
                 response = inner
                 break
+    if isinstance(envelope.response, str) and is_said(envelope.response, response):
+        return
     envelope.response = response
 
 
@@ -233,6 +263,8 @@ def read_envelope(value: Mapping[str, Any], envelope: Envelope, call: LoggedCall
         read_chat_request(request, call)
     elif request is not None:
         read_any_request(request, call)
+    if call.endpoint is not None and (deployment := _DEPLOYMENT.search(call.endpoint)):
+        call.provider, call.model = "azure", call.model or deployment[1]
     if envelope.answered is Api.CHAT:
         read_chat_response(response, call)
     elif error and (envelope.answered is None or not response):
@@ -243,6 +275,14 @@ def read_envelope(value: Mapping[str, Any], envelope: Envelope, call: LoggedCall
         read_any_response(response, call)
     elif request is not None:
         _split_answer(call, request)
+    _read_redaction(call)
+
+
+def _read_redaction(call: LoggedCall) -> None:
+    """Notes messages in whose place stands only that they were taken out."""
+    last = call.messages[-1].get("content") if call.messages else None
+    if isinstance(last, str) and len(last) < _LONGEST_MARK and _REDACTED.fullmatch(last):
+        call.not_replayable = call.not_replayable or REDACTED
 
 
 def _split_answer(call: LoggedCall, request: Mapping[str, Any]) -> None:
@@ -269,6 +309,9 @@ def _read_notes(value: Mapping[str, Any], used: frozenset[str], call: LoggedCall
             continue
         if name in _ERRORS:
             error = error or _error(item, call)
+        elif name in _TIMINGS and isinstance(item, dict):
+            _read_timings(item, call, ended)
+            left[name] = item
         elif not (read_measure(name, item, call, ended) or _read_named(name, item, call)):
             left[name] = item
     if left:
@@ -277,6 +320,12 @@ def _read_notes(value: Mapping[str, Any], used: frozenset[str], call: LoggedCall
     if ended and call.latency_ms is None and call.started_at is not None and ended[0] >= call.started_at:
         call.latency_ms = (ended[0] - call.started_at) * 1000
     return error
+
+
+def _read_timings(timings: Mapping[str, Any], call: LoggedCall, ended: list[float]) -> None:
+    for name, item in timings.items():
+        if item is not None:
+            read_measure(name, item, call, ended)
 
 
 def _error(item: Any, call: LoggedCall) -> object:

@@ -8,9 +8,10 @@ from typing import Any
 from llmctl.outcome import Outcome
 from llmctl.providers.openai_chat import read_error
 from llmctl.traffic.logged_call import LoggedCall
+from llmctl.traffic.readers.chunks import CUT_STREAM
 from llmctl.traffic.readers.values import count, decoded, json_text
 
-__all__ = ["error_text", "read_failure", "status_of"]
+__all__ = ["error_text", "read_break", "read_failure", "status_of"]
 
 _LONGEST = 2_000
 _NAMED_STATUS = re.compile(r"\b(?:error code|status(?: code)?|http(?:/[\d.]+)?)\W{0,3}([45]\d\d)\b", re.IGNORECASE)
@@ -41,6 +42,15 @@ def read_failure(error: object, call: LoggedCall, status: int | None = None) -> 
         call.status = known
     call.error = said[:_LONGEST] or (f"HTTP {known}" if known else "An error was logged without an explanation.")
     call.outcome = _outcome(known, f"{kinds} {said}")
+
+
+def read_break(error: object, call: LoggedCall) -> None:
+    """Take an error in the middle of an answer into the record; what had come of the answer is kept."""
+    inner = error.get("error", error) if isinstance(error, dict) else error
+    if isinstance(inner, dict) and inner.get("message") == CUT_STREAM:
+        call.outcome, call.error = Outcome.MALFORMED, CUT_STREAM
+    else:
+        read_failure(error, call)
 
 
 def _outcome(status: int | None, said: str) -> Outcome:

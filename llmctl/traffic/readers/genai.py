@@ -48,7 +48,8 @@ _PARAMS = {
     "reasoning_effort": ("gen_ai.request.reasoning_effort", "gen_ai.request.reasoning.effort"),
 }
 _OPENLLMETRY = (
-    *("gen_ai.prompt", "gen_ai.completion", "llm.prompts", "llm.completions", "traceloop", "llm.request.type"),
+    # With their numbers: `gen_ai.prompt.name` is OpenTelemetry's own.
+    *("gen_ai.prompt.0", "gen_ai.completion.0", "llm.prompts", "llm.completions", "traceloop", "llm.request.type"),
     *("gen_ai.is_streaming", "llm.is_streaming", "llm.usage", "gen_ai.usage.total_tokens", "gen_ai.openai.api_base"),
     "gen_ai.request.structured_output_schema",
 )

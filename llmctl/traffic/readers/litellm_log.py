@@ -127,7 +127,7 @@ def _read_answer(value: Mapping[str, Any], call: LoggedCall) -> None:
         information["error_message"] = value.get("error_str") or information.get("error_message")
         read_failure({name: item for name, item in information.items() if item and name != "traceback"}, call)
     elif response:
-        read_any_response(response, call)
+        read_any_response(value["response"], call)
     call.started_at = started
     set_tokens(value, call, failed=failed)
 

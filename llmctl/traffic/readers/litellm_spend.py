@@ -102,7 +102,7 @@ def _read_answer(value: Mapping[str, Any], metadata: Mapping[str, Any], call: Lo
         information.pop("traceback", None)
         read_failure(information, call)
     elif response:
-        read_any_response(response, call)
+        read_any_response(value["response"], call)
     set_tokens(value, call, failed=failed)
     cost = number(value.get("spend"))
     call.cost_usd = None if failed and cost == 0 else cost

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from llmctl.traffic.logged_call import LoggedCall
@@ -12,9 +13,21 @@ from llmctl.traffic.readers.values import count, epoch_s, number, text
 __all__ = ["duration_ms", "read_measure"]
 
 _WITH_UNIT = re.compile(r"\s*([\d.]+)\s*(ms|milliseconds?|s|secs?|seconds?)\s*", re.IGNORECASE)
+_CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+_ISO = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _MOST_SECONDS, _FEWEST_MS = 60, 1000
 _STEMS = (
     "latency",
+    "total_latency",
+    "processing",
+    "processing_time",
+    "total",
+    "total_duration",
+    "request_latency",
+    "response_latency",
+    "llm_latency",
+    "call_duration",
     "duration",
     "elapsed",
     "elapsed_time",
@@ -24,16 +37,19 @@ _STEMS = (
     "request_duration",
     "time",
 )
+_BARE = tuple(stem for stem in _STEMS if stem not in ("time", "total", "processing"))
+"""Those that say what they are also without a unit."""
 _UNITS = {"ms": 1.0, "millis": 1.0, "milliseconds": 1.0, "s": 1e3, "sec": 1e3, "secs": 1e3, "seconds": 1e3}
+_UNITS |= {"us": 1e-3, "micros": 1e-3, "microseconds": 1e-3, "ns": 1e-6, "nanos": 1e-6, "nanoseconds": 1e-6}
 _LATENCIES: Mapping[str, float | None] = {
     **{f"{stem}{join}{unit}": factor for stem in _STEMS for unit, factor in _UNITS.items() for join in ("_", "")},
-    **dict.fromkeys(_STEMS[:-1]),
-    **{stem.replace("_", ""): None for stem in _STEMS[:-1]},
+    **dict.fromkeys(_BARE),
+    **{stem.replace("_", ""): None for stem in _BARE},
 }
 _FIRST_TOKENS: Mapping[str, float | None] = {
     **{
         f"{stem}_{unit}": factor
-        for stem in ("ttft", "time_to_first_token", "first_token", "first_token_latency")
+        for stem in ("ttft", "time_to_first_token", "first_token", "first_token_latency", "time_to_first_chunk")
         for unit, factor in _UNITS.items()
     },
     **dict.fromkeys(("ttft", "time_to_first_token", "timetofirsttoken", "first_token_latency")),
@@ -71,9 +87,12 @@ def duration_ms(value: object, factor: float | None = None) -> float | None:
     them it may be either, and is None.
 
     Args:
-        value: a number, also as text, also with its unit (`"812 ms"`).
+        value: a number, also as text, also with its unit (`"812 ms"`, `PT1.5S`, Python's `0:00:01.5`).
         factor: milliseconds in the unit that the name gives; None: it gives none.
     """
+    if isinstance(value, str) and (clock := _CLOCK.fullmatch(value) or _ISO.fullmatch(value)):
+        hours, minutes, seconds = (number(part) or 0.0 for part in clock.groups())
+        return (hours * 3600 + minutes * 60 + seconds) * 1e3
     if isinstance(value, str) and (found := _WITH_UNIT.fullmatch(value)):
         amount, factor = number(found[1]), 1.0 if found[2].lower().startswith("m") else 1e3
     else:
@@ -92,8 +111,14 @@ def read_measure(name: str, value: Any, call: LoggedCall, ended: list[float]) ->
 
     The end of a call, which has no field, is added to `ended`.
     """
-    take = _TAKEN.get(name) or _TAKEN.get(name.lower())
+    take = _TAKEN.get(name) or _TAKEN.get(name.lower()) or _TAKEN.get(_snake(name))
     return take is not None and take(value, call, ended)
+
+
+@lru_cache(maxsize=2_000)
+def _snake(name: str) -> str:
+    """`responseTimeMs` -> `response_time_ms`."""
+    return _HUMP.sub("_", name).lower().replace("-", "_")
 
 
 _Take = Callable[[Any, LoggedCall, list[float]], bool]

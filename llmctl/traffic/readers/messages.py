@@ -7,7 +7,7 @@ from typing import Any
 
 from llmctl.traffic.logged_call import Message
 from llmctl.traffic.readers.content import content_of, text_in
-from llmctl.traffic.readers.values import decoded, json_text, text
+from llmctl.traffic.readers.values import decoded, json_text, literal, text
 
 __all__ = ["messages_from", "tool_calls_from", "tool_choice_from", "tools_from"]
 
@@ -25,6 +25,7 @@ _ROLES = {
     "bot": "assistant",
 }
 _PLAIN = frozenset({"role", "content"})
+_KEYS = frozenset({"role", "content", "parts", "kwargs", "data"})
 _KNOWN = frozenset({"system", "user", "assistant", "developer"})
 _TOOL_USES = frozenset({"tool_use", "server_tool_use", "toolUse", "functionCall", "function_call", "tool_call"})
 _TOOL_RESULTS = frozenset({"tool_result", "toolResult", "functionResponse", "tool_call_response"})
@@ -38,7 +39,7 @@ def messages_from(value: object) -> tuple[Message, ...] | None:
     `function_call`), one message, an object that holds `messages`, any of them as JSON in a text, and a plain text as
     what a user says.
     """
-    value = decoded(value)
+    value = _messages_in(value) if isinstance(value, str) else value
     if isinstance(value, str):
         return ({"role": "user", "content": value},) if value else None
     if isinstance(value, dict):
@@ -58,6 +59,18 @@ def messages_from(value: object) -> tuple[Message, ...] | None:
         ):
             return _normalised(value)
     return tuple(value)
+
+
+def _messages_in(value: str) -> object:
+    """Messages that stand in a text, as JSON or as Python prints them; any other text as it is: it is what was said."""
+    found = literal(value)
+    if isinstance(found, dict):
+        return found if not {"role", "messages", "contents"}.isdisjoint(found) else value
+    if isinstance(found, list) and len(found) == 1 and isinstance(found[0], list):
+        return found
+    parts = found if isinstance(found, list) else ()
+    are_messages = bool(parts) and all(isinstance(one, dict) and not _KEYS.isdisjoint(one) for one in parts)
+    return found if are_messages else value
 
 
 def _normalised(values: Sequence[object]) -> tuple[Message, ...] | None:

@@ -11,7 +11,7 @@ from llmctl.traffic.logged_call import LoggedCall
 from llmctl.traffic.readers.chunks import joined_chunks
 from llmctl.traffic.readers.content import text_in
 from llmctl.traffic.readers.endings import finish_reason_from, read_ending
-from llmctl.traffic.readers.failures import read_failure
+from llmctl.traffic.readers.failures import read_break, read_failure
 from llmctl.traffic.readers.messages import messages_from, tool_calls_from, tool_choice_from, tools_from
 from llmctl.traffic.readers.notes import read_metadata
 from llmctl.traffic.readers.values import count, decoded, epoch_s, mapping, number, text
@@ -167,6 +167,8 @@ def read_chat_response(body: object, call: LoggedCall) -> None:
         read_failure(choice["error"], call)
     else:
         _read_choice(choice, call)
+        if body.get("error"):  # in the middle of a stream: what had come is kept
+            read_break(body["error"], call)
 
 
 def _read_head(body: Mapping[str, Any], call: LoggedCall) -> None:
@@ -189,6 +191,8 @@ def _read_choice(choice: Mapping[str, Any], call: LoggedCall) -> None:
         return
     content, calls, legacy = message.get("content"), message.get("tool_calls"), message.get("function_call")
     said = content if type(content) is str else text_in(content)
+    if said is None and (audio := message.get("audio")):
+        said = text(mapping(audio).get("transcript"))
     if calls:
         found: Sequence[Mapping[str, object]] = tool_calls_from(calls)
     else:

@@ -30,6 +30,7 @@ _MARKS = frozenset(
 )
 _PARAMS = frozenset(
     [
+        "model",
         "temperature",
         "top_p",
         "top_k",
@@ -104,7 +105,7 @@ def _call(value: Mapping[str, Any]) -> LoggedCall:
     metadata = mapping(value.get("metadata"))
     read_asked(value.get("input"), call)
     read_settings({name: item for name, item in metadata.items() if name in _PARAMS}, call)
-    read_said(value.get("output"), call)
+    read_said(decoded(value.get("output")), call)
     same_or_served(call, value.get("model"))
     call.provider = call.provider or provider_of(call.model)
     _read_amounts(value, call)

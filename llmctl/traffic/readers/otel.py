@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from llmctl.traffic.readers.base import Document, Entry, SetAside
+from llmctl.traffic.readers.phoenix_annotations import annotation_pages
 from llmctl.traffic.readers.span_joining import read_spans
 
 __all__ = ["OpenInference", "OpenLLMetry", "OtelGenAI"]
@@ -53,7 +54,11 @@ class OpenInference(_Traces):
     """Spans of Arize's instrumentations, and of Phoenix."""
 
     name = "openinference"
-    title = "OpenInference and Phoenix spans"
+    title = "OpenInference and Phoenix spans, and Phoenix's annotations"
+
+    def recognises(self, value: Mapping[str, Any]) -> int:
+        """By what its spans carry, or as an annotation."""
+        return _CERTAIN if annotation_pages(value) else super().recognises(value)
 
 
 def _found(value: Mapping[str, Any]) -> Iterator[tuple[Any, bool]]:
@@ -105,6 +110,10 @@ _HINTS = frozenset(
         "spanId",
         "span_id",
         "SpanId",
+        "spanID",
+        "batches",
+        "trace",
+        "tags",
         "context.span_id",
         "context",
         "data",

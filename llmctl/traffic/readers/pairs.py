@@ -18,7 +18,12 @@ EMBEDDINGS = "not a model call (embeddings)"
 _SURE, _LIKELY, _VAGUE = 80, 60, 40
 
 
+_FORMATS = {Api.CHAT: "openai_chat", Api.RESPONSES: "openai_responses", Api.ANTHROPIC: "anthropic_messages"}
+
+
 class _Pairs:
+    """A line's bodies say which API it is, whatever the line or its neighbours call it: an envelope holds any."""
+
     name: ClassVar[str]
     title: ClassVar[str]
     api: ClassVar[Api]
@@ -33,7 +38,20 @@ class _Pairs:
         return _SURE if envelope.response is not None or len(envelope.used) == 2 else _LIKELY
 
     def read(self, documents: Iterable[Document]) -> Iterator[Entry | SetAside]:
-        """One record for each line."""
+        """One record for each line; a conversation that OpenAI kept is put together where all of it was logged."""
+        chains = Chains()
+        for one in self._records(documents):
+            if (
+                isinstance(one, Entry)
+                and isinstance(one.record, LoggedCall)
+                and one.record.format == OpenAIResponses.name
+            ):
+                yield from chains.add(one, one.record)
+            else:
+                yield one
+        yield from chains.rest()
+
+    def _records(self, documents: Iterable[Document]) -> Iterator[Entry | SetAside]:
         for document in documents:
             envelope = opened(document.value)
             if envelope is None:
@@ -41,7 +59,7 @@ class _Pairs:
             elif envelope.api is Api.EMBEDDINGS:
                 yield SetAside(document.line, EMBEDDINGS)
             else:
-                call = LoggedCall(self.name)
+                call = LoggedCall(_FORMATS[envelope.api or self.api])
                 read_envelope(document.value, envelope, call)
                 yield Entry(document.line, document.raw, call)
 
@@ -68,13 +86,3 @@ class OpenAIResponses(_Pairs):
     name = "openai_responses"
     title = "OpenAI Responses API (request and response, or requests alone)"
     api = Api.RESPONSES
-
-    def read(self, documents: Iterable[Document]) -> Iterator[Entry | SetAside]:
-        """One record for each line; a conversation that OpenAI kept is put together where all of it was logged."""
-        chains = Chains()
-        for one in super().read(documents):
-            if isinstance(one, Entry) and isinstance(one.record, LoggedCall):
-                yield from chains.add(one, one.record)
-            else:
-                yield one
-        yield from chains.rest()

@@ -34,6 +34,7 @@ _READERS: tuple[str, ...] = (
     "braintrust:Braintrust",
     "opik:Opik",
     "mlflow:MLflow",
+    "datadog:Datadog",
 )
 
 

@@ -10,7 +10,7 @@ from llmctl.traffic.logged_call import LoggedCall, Message
 from llmctl.traffic.readers.chunks import joined_events
 from llmctl.traffic.readers.content import text_in
 from llmctl.traffic.readers.endings import read_ending
-from llmctl.traffic.readers.failures import read_failure
+from llmctl.traffic.readers.failures import read_break, read_failure
 from llmctl.traffic.readers.messages import messages_from, tool_calls_from, tool_choice_from, tools_from
 from llmctl.traffic.readers.notes import read_metadata, read_note
 from llmctl.traffic.readers.openai_shapes import params_from, provider_of, read_usage, response_format_from
@@ -38,6 +38,13 @@ _NO_PARAMS = frozenset(
         *("prompt_cache_retention", "prompt_cache_key"),
     }
 )
+_FEWEST_KEYS = frozenset({"model", "input", "temperature"})
+_REQUEST_KEYS = _FEWEST_KEYS | {
+    *("instructions", "previous_response_id", "conversation", "prompt", "tools", "tool_choice", "text", "reasoning"),
+    *("max_output_tokens", "max_tool_calls", "include", "store", "truncation", "background", "context_management"),
+    *("metadata", "parallel_tool_calls", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "user"),
+    *("service_tier", "stream", "stream_options", "top_p", "top_logprobs", "extra_body", "extra_headers", "timeout"),
+}
 _SILENT = frozenset({"reasoning", "compaction"})
 """Kinds of items that no other model takes, and needs."""
 
@@ -48,16 +55,9 @@ def is_responses_request(value: object) -> bool:
         return False
     given = value.get("input")
     if isinstance(given, str):
-        named = {
-            "instructions",
-            "previous_response_id",
-            "max_output_tokens",
-            "text",
-            "reasoning",
-            "store",
-            "conversation",
-        }
-        return "model" in value and (not named.isdisjoint(value) or value.keys() <= {"model", "input", "temperature"})
+        if "model" not in value or not value.keys() <= _REQUEST_KEYS:
+            return False
+        return value.keys() <= _FEWEST_KEYS or not value.keys() <= _FEWEST_KEYS | {"user"}  # embeddings have a user too
     if isinstance(given, list) and given:
         return isinstance(given[0], dict) and not {"role", "type"}.isdisjoint(given[0])
     return "previous_response_id" in value and "output" not in value
@@ -185,7 +185,9 @@ def read_responses_response(body: object, call: LoggedCall) -> None:
         return
     _read_head(body, call)
     if body.get("error"):
-        read_failure(body["error"], call)
+        if isinstance(body.get("output"), list) and body["output"]:
+            _read_output(body, call)
+        read_break(body["error"], call)
     elif not isinstance(body.get("output"), list):
         call.outcome, call.error = Outcome.MALFORMED, "The answer has no output."
     elif body.get("status") in ("failed", "cancelled"):

@@ -9,7 +9,7 @@ from llmctl.traffic.logged_call import LoggedCall
 from llmctl.traffic.readers.base import Document, Entry, SetAside
 from llmctl.traffic.readers.envelope import Envelope, read_envelope
 from llmctl.traffic.readers.messages import messages_from
-from llmctl.traffic.readers.values import decoded, objects
+from llmctl.traffic.readers.values import literal, mapping, objects
 
 __all__ = ["Rows"]
 
@@ -85,7 +85,11 @@ def _name(value: Mapping[str, Any], names: tuple[str, ...], taken: str | None = 
 
 
 def _messages(value: Mapping[str, Any], name: str) -> tuple[Mapping[str, object], ...] | None:
-    given = decoded(value[name])
+    given = literal(value[name])
+    if isinstance(value[name], str) and not (
+        isinstance(given, list) and "from" in mapping(given[0] if given else None)
+    ):
+        return messages_from(value[name])  # JSON that holds no messages is what was asked
     if isinstance(given, list) and given and not isinstance(given[0], dict):
         return None
     if isinstance(given, list) and given and isinstance(given[0], dict) and "from" in given[0]:  # ShareGPT

@@ -10,6 +10,7 @@ from typing import Any
 from llmctl.traffic.logged_call import LoggedCall, LoggedFeedback
 from llmctl.traffic.readers.attributes import Attributes
 from llmctl.traffic.readers.base import Document, Entry, SetAside
+from llmctl.traffic.readers.endings import finish_reason_from
 from llmctl.traffic.readers.genai import (
     genai_kind,
     is_openllmetry,
@@ -19,10 +20,11 @@ from llmctl.traffic.readers.genai import (
     read_origin,
 )
 from llmctl.traffic.readers.openinference_span import openinference_kind, read_openinference
+from llmctl.traffic.readers.phoenix_annotations import annotation_pages, read_annotation
 from llmctl.traffic.readers.span_sources import spans_in
 from llmctl.traffic.readers.spans import Span, SpanEvent, SpanId
 from llmctl.traffic.readers.tracing import ends_as, judged, not_a_call, provider_from
-from llmctl.traffic.readers.values import decoded, first, mapping, text
+from llmctl.traffic.readers.values import decoded, first, mapping, objects, text
 
 __all__ = ["read_spans"]
 
@@ -48,7 +50,7 @@ _FIRST_TOKEN = frozenset(
 _VARIABLE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 _NOT_CAPTURED = {
     "old": f"no content was captured; the application has to set {_VARIABLE}=true",
-    "new": f"no content was captured; the application has to set {_VARIABLE}=SPAN_AND_EVENT",
+    "new": f"no content was captured; the application has to set {_VARIABLE} to SPAN_AND_EVENT",
     "openllmetry": "no content was captured; the application has to set TRACELOOP_TRACE_CONTENT=true",
     "openinference": "no content was captured; the application has to unset OPENINFERENCE_HIDE_INPUTS",
 }
@@ -67,6 +69,12 @@ def read_spans(documents: Iterable[Document]) -> Iterator[Entry | SetAside]:
     joined = _Joined()
     for document in documents:
         empty = True
+        for annotation in annotation_pages(document.value):
+            empty = False
+            said = list(read_annotation(annotation))
+            yield from (Entry(document.line, document.raw, one) for one in said)
+            if not said:
+                yield SetAside(document.line, "an annotation that says nothing")
         for found in spans_in(document):
             empty = False
             yield from joined.span(found) if isinstance(found, Span) else joined.event(found)
@@ -194,7 +202,8 @@ def _failure(span: Span) -> tuple[object, bool]:
     said = text(error.get("exception.message")) if error else None
     named = text(error.get("exception.type")) if error else None
     words = said or span.failure or text(span.attributes.get("error.message", "exception.message"))
-    return {"type": named or kind, "message": words or text(kind) or "The span has the status ERROR."}, True
+    words = words or text(kind) or "The span has the status ERROR."
+    return {"type": named or kind, "code": kind, "message": words}, True
 
 
 def _read_first_token(span: Span, call: LoggedCall) -> None:
@@ -215,14 +224,19 @@ def _logged_within(span: Span) -> list[SpanEvent]:
 
 def _read_events(events: list[SpanEvent], call: LoggedCall) -> None:  # noqa: C901
     messages: list[Any] = []
+    captured = False
     for event in sorted(events, key=lambda one: one.at or 0.0):
         name = _name_of(event)
         body = _body(event)
         if name in _MESSAGES:
+            captured = captured or _says(body)
             messages += legacy_message(name, body)
         elif name == _CHOICE:
-            if call.outcome is None:
-                read_message_answer({**body, **mapping(body.get("message"))}, call, call.finish_reason)
+            answer = {**body, **mapping(body.get("message"))}
+            if call.outcome is None and (captured or not messages or _says(answer)):
+                read_message_answer(answer, call, call.finish_reason)
+            elif call.outcome is None:
+                call.finish_reason = finish_reason_from(answer.get("finish_reason")) or call.finish_reason
         elif name == _DETAILS and (call.messages is None or call.outcome is None):
             _read_details(event, call)
         elif name in _CONTENT:
@@ -231,10 +245,19 @@ def _read_events(events: list[SpanEvent], call: LoggedCall) -> None:  # noqa: C9
             entry = _evaluation(event)
             if isinstance(entry, Entry) and isinstance(entry.record, LoggedFeedback):
                 call.feedback = (*call.feedback, entry.record)
-    if call.messages is None and messages:
+    if call.messages is None and messages and captured:
         call.messages = tuple(messages)
     if call.provider is None:
         call.provider = provider_from(next((one.attributes.get("gen_ai.system") for one in events), None))
+
+
+def _says(body: Mapping[str, Any]) -> bool:
+    """Whether a message was captured with its content: without it these events hold roles, and names of functions."""
+    if body.get("content") not in (None, ""):
+        return True
+    calls = body.get("tool_calls")
+    functions = (mapping(one.get("function", one)) for one in objects(calls))
+    return any(one.get("arguments") is not None for one in functions)
 
 
 def _body(event: SpanEvent) -> dict[str, Any]:

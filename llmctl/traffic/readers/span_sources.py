@@ -7,6 +7,7 @@ from typing import Any
 
 from llmctl.traffic.readers.attributes import NO_ATTRIBUTES, Attributes
 from llmctl.traffic.readers.base import Document
+from llmctl.traffic.readers.foreign_spans import foreign_spans, tempo_export
 from llmctl.traffic.readers.otlp import (
     attributes_of,
     is_otlp,
@@ -22,6 +23,7 @@ from llmctl.traffic.readers.values import decoded, first, mapping, number, text
 
 __all__ = ["is_span", "span_attributes", "spans_in"]
 
+_LISTS = ("data", "spans")
 _ATTRIBUTES = ("attributes", "span_attributes", "SpanAttributes")
 _STARTS = (
     "start_time",
@@ -56,8 +58,8 @@ def span_attributes(value: Mapping[str, Any]) -> Attributes:
 
 def spans_in(document: Document) -> Iterator[Span | SpanEvent]:
     """All spans and log records; nothing where the document holds none."""
-    for inner in unwrapped(document, "data", "spans"):
-        value = inner.value
+    for inner in unwrapped(document, *_LISTS if "processes" not in document.value else ()):
+        value = tempo_export(inner.value)
         if is_otlp(value):
             yield from otlp_spans(value, inner)
             yield from otlp_log_records(value, inner)
@@ -65,6 +67,8 @@ def spans_in(document: Document) -> Iterator[Span | SpanEvent]:
             yield otlp_span(value, inner, NO_ATTRIBUTES)
         elif _is_log_record(value):
             yield _log_record(value, inner)
+        elif foreign := list(foreign_spans(value, inner)):
+            yield from foreign
         elif is_span(value):
             yield _span(value, inner)
 

@@ -173,6 +173,8 @@ def read_said(value: object, call: LoggedCall) -> bool:
         body = {"choices": body}
     if isinstance(body, dict) and isinstance(body.get("candidates"), list):
         body = _gemini(body)
+    elif isinstance(value, str) and not (isinstance(body, dict) and "choices" in body):
+        body = value
     read_any_response(body, call)
     response_id = call.source_id
     call.source_id = before[1]

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
-__all__ = ["count", "decoded", "epoch_s", "first", "json_text", "mapping", "number", "objects", "text", "texts"]
+__all__ = [
+    "count",
+    "decoded",
+    "epoch_s",
+    "first",
+    "json_text",
+    "literal",
+    "mapping",
+    "number",
+    "objects",
+    "text",
+    "texts",
+]
 
 _LONGEST_NUMBER = 40
+_LONGEST_LITERAL = 2**20
+_PYTHON = re.compile(r"\s*\[?\s*\{\s*'")
 _YEAR_2001_S = 1e9
 """Below it, a number is a duration or a counter, not a time of a model call."""
 _YEAR_2286_S = 1e10
@@ -22,7 +37,7 @@ def mapping(value: object) -> dict[str, Any]:
     """The object, also one that stands as JSON in a text; an empty one where it is none."""
     if type(value) is dict:
         return value
-    value = decoded(value)
+    value = literal(value)
     if isinstance(value, dict):
         return value
     return dict(value) if isinstance(value, Mapping) else {}
@@ -44,6 +59,19 @@ def decoded(value: object) -> object:
         return orjson.loads(value)
     except ValueError:
         return value
+
+
+def literal(value: object) -> object:
+    """The same as `decoded`, also for what Python prints of a list or an object (tables that pandas has written)."""
+    found = decoded(value)
+    if not isinstance(found, str) or not _PYTHON.match(found) or len(found) > _LONGEST_LITERAL:
+        return found
+    import ast
+
+    try:
+        return ast.literal_eval(found)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return found
 
 
 def text(value: object) -> str | None:

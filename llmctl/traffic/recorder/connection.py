@@ -1,4 +1,4 @@
-"""A client's connection and the one to the upstream that belongs to it: bytes go on as they come, and are noted.
+"""A client's connection: what it asks goes on as it comes, and is noted; one after the other where it asks ahead.
 
 Every client connection has an upstream connection of its own. So whatever the upstream does with it (keeps it, closes
 it, resets it, sends nothing) is what the client sees. Heads are read and written anew; bodies are not touched.
@@ -8,27 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
-import socket
-import struct
 from collections import deque
 from collections.abc import Callable
 from typing import cast
 
-import orjson
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
+from llmctl.traffic.recorder.answering import UpstreamConnection
 from llmctl.traffic.recorder.exchange import Ending, Exchange
-from llmctl.traffic.recorder.heads import Field, ResponseHead, request_head, response_head
+from llmctl.traffic.recorder.heads import Field, request_head
+from llmctl.traffic.recorder.own_words import head_again, own_answer
+from llmctl.traffic.recorder.sockets import no_delay, reset
 from llmctl.traffic.recorder.upstream import Upstream
 
 __all__ = ["ClientConnection"]
 
 _MOST_UNSENT_BYTES = 2**20
-_MOST_HEAD_BYTES = 2**18
-_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
-_NO_LINGER = struct.pack("ii", 1, 0)
-_BODILESS = frozenset({204, 304})
 _DISCARD_S = 5.0
 
 
@@ -36,13 +31,18 @@ class ClientConnection(asyncio.Protocol):
     """What one client sends, and what it gets."""
 
     def __init__(
-        self, upstream: Upstream, ended: Callable[[Exchange], None], closed: Callable[[ClientConnection], None]
+        self,
+        upstream: Upstream,
+        ended: Callable[[Exchange], None],
+        opened: Callable[[ClientConnection], None],
+        closed: Callable[[ClientConnection], None],
     ) -> None:
         """`ended` gets every exchange once, when it has ended however it did."""
         self._upstream = upstream
         self._ended = ended
+        self._opened = opened
         self._closed = closed
-        self._server: _UpstreamConnection | None = None
+        self._server: UpstreamConnection | None = None
         self._dialing: asyncio.Task[None] | None = None
         self._exchanges: deque[Exchange] = deque()
         self._reading: Exchange | None = None
@@ -66,7 +66,8 @@ class ClientConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The client has connected."""
         self.transport = cast(asyncio.Transport, transport)
-        _no_delay(self.transport)
+        no_delay(self.transport)
+        self._opened(self)
 
     def data_received(self, data: bytes) -> None:
         """Pass on what the client sends."""
@@ -175,7 +176,7 @@ class ClientConnection(asyncio.Protocol):
                     return
                 # Another protocol was offered (h2c, by Java's client), and is not taken up: the request is one like any
                 # other, but the parser has left its body. Another parser reads on, behind a head like the one it had.
-                data = _head_again(exchange) + data[cast(int, upgrade.args[0]) :]
+                data = head_again(exchange) + data[cast(int, upgrade.args[0]) :]
                 self._parser = HttpRequestParser(self)
                 self._going_on = True
                 continue
@@ -209,11 +210,11 @@ class ClientConnection(asyncio.Protocol):
 
     async def _dial(self) -> None:
         try:
-            await self._upstream.connect(lambda: _UpstreamConnection(self))
+            await self._upstream.connect(lambda: UpstreamConnection(self))
         except OSError as error:
             self._unreachable(str(error.strerror or error))
 
-    def upstream_made(self, server: _UpstreamConnection) -> None:
+    def upstream_made(self, server: UpstreamConnection) -> None:
         """There is a connection to the upstream."""
         if self.transport.is_closing():
             server.abandon()
@@ -250,7 +251,7 @@ class ClientConnection(asyncio.Protocol):
         if self.transport.is_closing():
             return
         if error is not None and ending is not Ending.WHOLE:
-            _reset(self.transport)
+            reset(self.transport)
         elif exchange is None or exchange.asked:
             self.transport.close()
         else:
@@ -281,7 +282,7 @@ class ClientConnection(asyncio.Protocol):
         if exchange is None:
             return
         said = f"llmctl record cannot reach {self._upstream.shown}: {reason}"
-        self._say(b"502 Bad Gateway", said, "upstream_unreachable")
+        self.transport.write(own_answer(b"502 Bad Gateway", said, "upstream_unreachable"))
         self._finish(exchange, Ending.UNREACHABLE, said)
         self._exchanges.clear()
         if exchange.asked:
@@ -295,13 +296,8 @@ class ClientConnection(asyncio.Protocol):
         if self._exchanges:  # an answer is on its way: nothing can be said in between
             self.transport.abort()
             return
-        self._say(b"400 Bad Request", said, "bad_request")
+        self.transport.write(own_answer(b"400 Bad Request", said, "bad_request"))
         self._discard()
-
-    def _say(self, status: bytes, said: str, code: str) -> None:
-        body = orjson.dumps({"error": {"message": said, "type": "llmctl_record", "code": code, "param": None}})
-        head = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
-        self.transport.write(head % (status, len(body)) + body)
 
     def _discard(self) -> None:
         """Close, but let the client first send what it still sends: a reset would take the answer from it."""
@@ -312,155 +308,3 @@ class ClientConnection(asyncio.Protocol):
         with contextlib.suppress(OSError):
             self.transport.write_eof()
         asyncio.get_running_loop().call_later(_DISCARD_S, self.transport.abort)
-
-
-class _UpstreamConnection(asyncio.Protocol):
-    """What the upstream sends."""
-
-    def __init__(self, client: ClientConnection) -> None:
-        self._client = client
-        self._begun = b""
-        """Of a head that is not whole."""
-        self._head: ResponseHead | None = None
-        self._parser: HttpResponseParser | None = None
-        """Of the body that comes now; None: it is passed on unread."""
-        self._abandoned = False
-        self._unread = False
-        """Whether what comes cannot be read as HTTP."""
-        self._whole = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Connected."""
-        self.transport = cast(asyncio.Transport, transport)
-        _no_delay(self.transport)
-        self._client.upstream_made(self)
-
-    def pause_writing(self) -> None:
-        """It takes no more for now."""
-        self._client.upstream_full(True)
-
-    def resume_writing(self) -> None:
-        """It does again."""
-        self._client.upstream_full(False)
-
-    def abandon(self) -> None:
-        """Nobody waits for it any more."""
-        self._abandoned = True
-        self.transport.abort()
-
-    def data_received(self, data: bytes) -> None:
-        """Pass on what the upstream sends."""
-        while data and not self._abandoned:
-            if self._unread:
-                self._write(data)
-                if (exchange := self._client.current) is not None:
-                    exchange.response.add(data)
-                return
-            data = self._read_head(data) if self._head is None else self._read_body(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The upstream has closed the connection."""
-        if self._abandoned:
-            return
-        if self._begun:
-            self._write(self._begun)
-        head = self._head
-        if self._unread:
-            ending = Ending.NOT_HTTP
-        elif exc is not None:
-            ending = Ending.RESET
-        elif head is not None and head.until_close:
-            ending = Ending.WHOLE
-        else:
-            ending = Ending.CUT
-        self._client.upstream_lost(ending, exc)
-
-    def on_body(self, body: bytes) -> None:
-        """A part of a body, as `httptools` found it."""
-        exchange = self._client.current
-        assert exchange is not None
-        exchange.response.add(body)
-
-    def on_message_complete(self) -> None:
-        """`httptools` has seen the end."""
-        self._whole = True
-
-    def _read_head(self, data: bytes) -> bytes:
-        """Read a head, and pass it on; what stands behind it."""
-        data = self._begun + data
-        self._begun = b""
-        found = _END_OF_HEAD.search(data)
-        if found is None and len(data) <= _MOST_HEAD_BYTES and data[:5] == b"HTTP/"[: len(data)]:
-            self._begun = data
-            return b""
-        exchange = self._client.current
-        head = response_head(data[: found.end()]) if found is not None else None
-        if head is None or found is None or exchange is None:
-            self._unread = True
-            return data
-        rest = data[found.end() :]
-        if head.interim:
-            self._write(head.passed_on)
-            return rest
-        exchange.head = self._head = head
-        if exchange.method == b"HEAD" or head.status in _BODILESS:
-            self._write(head.passed_on)
-            self._done()
-            return rest
-        self._whole = False
-        self._parser = HttpResponseParser(self)
-        # As lenient as the clients that are to read it.
-        self._parser.set_dangerous_leniencies(
-            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
-        )
-        try:
-            self._parser.feed_data(data[: found.end()])
-        except (HttpParserError, HttpParserUpgrade):
-            self._unread = True
-            self._write(head.passed_on)
-            return rest
-        return self._read_body(rest, head.passed_on)
-
-    def _read_body(self, data: bytes, before: bytes = b"") -> bytes:
-        """Pass on a part of the body, after `before`; nothing is left of it."""
-        if data and self._parser is not None:
-            try:
-                self._parser.feed_data(data)
-            except (HttpParserError, HttpParserUpgrade):
-                if not self._whole:
-                    self._unread = True
-        self._write(before + data if before else data)
-        if self._whole:
-            self._done()
-        return b""
-
-    def _done(self) -> None:
-        self._head = self._parser = None
-        self._whole = False
-        self._client.answered()
-
-    def _write(self, data: bytes) -> None:
-        if data and not self._client.transport.is_closing():
-            self._client.transport.write(data)
-
-
-def _head_again(exchange: Exchange) -> bytes:
-    """A head that says of the body what the request's own says."""
-    framing = (b"content-length", b"transfer-encoding")
-    lines = [b"%s: %s\r\n" % field for field in exchange.fields if field[0].lower() in framing]
-    return b"%s / HTTP/1.1\r\n%s\r\n" % (exchange.method, b"".join(lines))
-
-
-def _no_delay(transport: asyncio.Transport) -> None:
-    found = transport.get_extra_info("socket")
-    if found is not None and found.family in (socket.AF_INET, socket.AF_INET6):
-        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def _reset(transport: asyncio.Transport) -> None:
-    """Close as with a reset: the client is to see what happened to the upstream's connection."""
-    found = transport.get_extra_info("socket")
-    if found is not None:
-        with contextlib.suppress(OSError):
-            found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-    transport.abort()

@@ -8,10 +8,11 @@ from enum import StrEnum
 
 from llmctl.traffic.recorder.heads import Field, ResponseHead
 
-__all__ = ["KEPT_BODY_BYTES", "Body", "Ending", "Exchange"]
+__all__ = ["KEPT_BODY_BYTES", "TOO_LONG", "Body", "Ending", "Exchange"]
 
 KEPT_BODY_BYTES = 64 * 2**20
 """A longer body is passed on, and not kept."""
+TOO_LONG = "a body of more than 64 MB"
 _TIMED_PIECES = 256
 
 

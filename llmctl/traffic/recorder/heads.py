@@ -20,6 +20,10 @@ _HOP_BY_HOP = frozenset(
     }
 )
 """RFC 9110, section 7.6.1, and older names. Transfer-Encoding and Trailer stay: bodies go on in the same frame."""
+_NOT_PASSED_ON = _HOP_BY_HOP | {b"host"}
+_OF_ONE_CONNECTION = frozenset({b"keep-alive", b"proxy-connection", b"te"})
+_LENGTH = len(b"connection")
+_SWITCHING = 101
 _OWN = b"x-llmctl-"
 _KEPT_NAMED = frozenset({b"content-length", b"transfer-encoding", b"host", b"content-type", b"content-encoding"})
 """What `Connection` cannot name away: the message would not be the same."""
@@ -41,7 +45,7 @@ class ResponseHead:
     @property
     def interim(self) -> bool:
         """Whether the response itself is still to come (100 Continue, 103 Early Hints)."""
-        return 100 <= self.status < 200 and self.status != 101
+        return 100 <= self.status < 200 and self.status != _SWITCHING
 
     @property
     def until_close(self) -> bool:
@@ -58,21 +62,20 @@ def named(fields: Sequence[Field], name: bytes) -> bytes | None:
 
 def request_head(method: bytes, target: bytes, version: str, fields: Sequence[Field], upstream: Upstream) -> bytes:
     """The head that the upstream gets. Headers that are meant for llmctl (`X-Llmctl-...`) stay here."""
-    dropped = _named_by_connection(fields) | {name for name, _ in upstream.headers} | {b"host"}
-    lines = [
-        b"%s %s HTTP/%s" % (method, upstream.target(target), version.encode()),
-        b"Host: " + upstream.host_header,
+    said = _said_of_connection(fields)
+    dropped = _NOT_PASSED_ON
+    if said or upstream.headers:
+        dropped = dropped | _named_away(said) | {name for name, _ in upstream.headers}
+    lines = [b"%s %s HTTP/%s\r\nHost: %s" % (method, upstream.target(target), version.encode(), upstream.host_header)]
+    lines += [
+        b"%s: %s" % one for one in fields if (name := one[0].lower()) not in dropped and not name.startswith(_OWN)
     ]
-    lines += [b"%s: %s" % (name, value) for name, value in fields if not _stays_here(name.lower(), dropped)]
     lines += [b"%s: %s" % (name.title(), value) for name, value in upstream.headers]
-    kept = b"close" if upstream.close else _connection(fields)
+    kept = b"close" if upstream.close else _connection(said)
     if kept:
         lines.append(b"Connection: " + kept)
-    return b"\r\n".join(lines) + b"\r\n\r\n"
-
-
-def _stays_here(name: bytes, dropped: set[bytes]) -> bool:
-    return name in _HOP_BY_HOP or name in dropped or name.startswith(_OWN)
+    lines.append(b"\r\n")
+    return b"\r\n".join(lines)
 
 
 def response_head(head: bytes) -> ResponseHead | None:
@@ -80,39 +83,43 @@ def response_head(head: bytes) -> ResponseHead | None:
     found = _STATUS_LINE.match(head)
     if found is None:
         return None
-    fields = []
-    lines = head[found.end() :].splitlines(keepends=True)
-    for line in lines:
-        name, colon, value = line.partition(b":")
-        if colon:
-            fields.append((name.strip().lower(), value.strip()))
     status = int(found[1])
-    gone = {b"keep-alive", b"proxy-connection", b"te"} | _named_by_connection(fields)
-    gone.discard(b"connection")
-    if status == 101:
-        return ResponseHead(status, head, tuple(fields))
-    kept: list[bytes] = []
-    for line in lines:
-        name, _, value = line.partition(b":")
-        name = name.strip().lower()
+    lines = head[found.end() :].splitlines(keepends=True)
+    read = [line.partition(b":") for line in lines]
+    fields = tuple([(name.strip().lower(), value.strip()) for name, colon, value in read if colon])
+    if status == _SWITCHING:
+        return ResponseHead(status, head, fields)
+    said = _said_of_connection(fields)
+    if not said and not any([name in _OF_ONE_CONNECTION for name, _ in fields]):
+        return ResponseHead(status, head, fields)
+    dropped = (_OF_ONE_CONNECTION | _named_away(said)) - {b"connection"}
+    kept = [found[0]]
+    for line, (begin, _, value) in zip(lines, read, strict=True):
+        name = begin.strip().lower()
         if name == b"connection":
-            said = _connection([(name, value)])
-            if said:
-                kept.append(b"Connection: " + said + b"\r\n")
-        elif name not in gone:
+            if one := _connection(value):
+                kept.append(b"Connection: " + one + b"\r\n")
+        elif name not in dropped:
             kept.append(line)
-    return ResponseHead(status, found[0] + b"".join(kept), tuple(fields))
+    return ResponseHead(status, b"".join(kept), fields)
 
 
-def _named_by_connection(fields: Sequence[Field]) -> set[bytes]:
-    said = b",".join(value for name, value in fields if name.lower() == b"connection")
-    return {one.strip().lower() for one in said.split(b",") if one.strip()} - _KEPT_NAMED if said else set()
+def _said_of_connection(fields: Sequence[Field]) -> bytes:
+    return b",".join([value for name, value in fields if len(name) == _LENGTH and name.lower() == b"connection"])
 
 
-def _connection(fields: Sequence[Field]) -> bytes:
+def _options(said: bytes) -> set[bytes]:
+    return {one.strip().lower() for one in said.split(b",") if one.strip()}
+
+
+def _named_away(said: bytes) -> set[bytes]:
+    return _options(said) - _KEPT_NAMED
+
+
+def _connection(said: bytes) -> bytes:
     """Of `Connection` what is as true on the other side: each client has an upstream connection of its own."""
-    said = {one.strip().lower() for name, value in fields if name.lower() == b"connection" for one in value.split(b",")}
-    return b"close" if b"close" in said else b"keep-alive" if b"keep-alive" in said else b""
+    options = _options(said)
+    return b"close" if b"close" in options else b"keep-alive" if b"keep-alive" in options else b""
 
 
 def secrets_in(fields: Sequence[Field]) -> list[str]:

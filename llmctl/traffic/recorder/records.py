@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -15,15 +16,15 @@ from llmctl.traffic.logged_call import LoggedCall
 from llmctl.traffic.readers.answers import Api, read_any_request
 from llmctl.traffic.readers.envelope import opened, read_envelope
 from llmctl.traffic.readers.values import decoded
+from llmctl.traffic.recorder.call_journal import RecordedCall
 from llmctl.traffic.recorder.exchange import KEPT_BODY_BYTES, Body, Ending, Exchange
 from llmctl.traffic.recorder.heads import named
-from llmctl.traffic.recorder.writer import RecordedCall
 
-__all__ = ["FORMAT", "TOO_LONG", "VARIABLES_HEADER", "record_of"]
+__all__ = ["FORMAT", "VARIABLES_HEADER", "record_of"]
 
 FORMAT = "recorded"
 VARIABLES_HEADER = b"x-llmctl-variables"
-TOO_LONG = "a body of more than 64 MB"
+_PIECE_BYTES = 256 * 1024
 _KEPT_HEADERS = (
     "content-type",
     "content-encoding",
@@ -49,8 +50,6 @@ _CONTENT = re.compile(
 def record_of(exchange: Exchange, *, prompt_header: bytes, provider: str | None) -> RecordedCall | str:
     """The record of an exchange that has ended; a reason where it is no call of a model."""
     path = exchange.target.partition(b"?")[0].decode("latin-1")
-    if exchange.request.dropped or exchange.response.dropped:
-        return TOO_LONG
     request = _text(exchange.request.bytes())
     body = decoded(request) if exchange.method == b"POST" and request is not None else None
     if not isinstance(body, Mapping):
@@ -199,7 +198,7 @@ def _unpacked(data: bytes, encoding: str) -> bytes | None:
     """The body without its packing, also of one that was cut off; None: it cannot be unpacked."""
     if encoding in ("", "identity") or not data:
         return data
-    unpacker = unpacker_of(encoding)
+    unpacker = _Zstd() if encoding == "zstd" else unpacker_of(encoding)
     if unpacker is None:
         return None
     pieces: list[bytes] = []
@@ -213,3 +212,21 @@ def _unpacked(data: bytes, encoding: str) -> bytes | None:
     except ValueError:
         return None
     return b"".join(pieces)
+
+
+class _Zstd:
+    """Of one body: what browsers and newer clients accept beside gzip (RFC 8878)."""
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """The body, in pieces of bounded size. Raises ValueError: it is not packed like that."""
+        if sys.version_info >= (3, 14):
+            from compression import zstd
+        else:
+            from backports import zstd
+        part = zstd.ZstdDecompressor()
+        try:
+            while not part.eof and (data or not part.needs_input):
+                yield part.decompress(data, _PIECE_BYTES)
+                data = b""
+        except zstd.ZstdError as error:
+            raise ValueError(str(error)) from None

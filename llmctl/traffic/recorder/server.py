@@ -4,34 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
+from typing import Protocol
 
 from llmctl.errors import UsageError
 from llmctl.traffic.recorder.connection import ClientConnection
-from llmctl.traffic.recorder.exchange import Exchange
-from llmctl.traffic.recorder.records import TOO_LONG, record_of
+from llmctl.traffic.recorder.exchange import TOO_LONG, Exchange
 from llmctl.traffic.recorder.upstream import Upstream
-from llmctl.traffic.recorder.writer import CallWriter, RecordedCall
 
-__all__ = ["Recorder", "address_of"]
+__all__ = ["Recorder", "Writer", "address_of"]
 
 _BACKLOG = 1024
+_GATHER_S = 0.01
+"""What ends within this time is handed over together: waking a thread for each call costs more than passing it on."""
+
+
+class Writer(Protocol):
+    """Takes what has ended. Never waits."""
+
+    def put(self, exchanges: Sequence[Exchange]) -> None:
+        """Exchanges to be written down."""
+
+    def lose(self, reason: str) -> None:
+        """One that cannot be kept."""
 
 
 class Recorder:
     """A pass-through server, within a running event loop."""
 
-    def __init__(
-        self, upstream: Upstream, writer: CallWriter, prompt_header: bytes, learn: Callable[[Exchange], None]
-    ) -> None:
-        """`learn` is called in the writer's thread with every exchange before it is written: for keys in it."""
+    def __init__(self, upstream: Upstream, writer: Writer) -> None:
+        """`writer` gets every exchange, some milliseconds after it has ended."""
         self.upstream = upstream
-        self.writer = writer
-        self.prompt_header = prompt_header
-        self._learn = learn
+        self._writer = writer
+        self._gathered: list[Exchange] = []
         self._clients: set[ClientConnection] = set()
         self._server: asyncio.Server | None = None
+        self._stopping = False
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -53,6 +61,7 @@ class Recorder:
 
     async def stop(self, grace_s: float, at_once: asyncio.Event | None = None) -> None:
         """Accept nothing more, let what is under way end for so long, then cut it off."""
+        self._stopping = True
         if self._server is not None:
             self._server.close()
         for client in list(self._clients):
@@ -67,12 +76,16 @@ class Recorder:
             client.stop()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), 1.0)
+        self.hand_over()
 
     def _client(self) -> ClientConnection:
-        client = ClientConnection(self.upstream, self._ended, self._closed)
+        return ClientConnection(self.upstream, self._ended, self._opened, self._closed)
+
+    def _opened(self, client: ClientConnection) -> None:
         self._clients.add(client)
         self._idle.clear()
-        return client
+        if self._stopping:  # it was accepted before, and is connected only now
+            client.stop()
 
     def _closed(self, client: ClientConnection) -> None:
         self._clients.discard(client)
@@ -81,13 +94,17 @@ class Recorder:
 
     def _ended(self, exchange: Exchange) -> None:
         if exchange.request.dropped or exchange.response.dropped:
-            self.writer.lose(TOO_LONG)
-        else:
-            self.writer.put(partial(self._recorded, exchange), exchange.size)
+            self._writer.lose(TOO_LONG)
+            return
+        if not self._gathered:
+            asyncio.get_running_loop().call_later(_GATHER_S, self.hand_over)
+        self._gathered.append(exchange)
 
-    def _recorded(self, exchange: Exchange) -> RecordedCall | str:
-        self._learn(exchange)
-        return record_of(exchange, prompt_header=self.prompt_header, provider=self.upstream.provider)
+    def hand_over(self) -> None:
+        """Give the writer what has ended until now."""
+        if self._gathered:
+            self._writer.put(self._gathered)
+            self._gathered = []
 
 
 def address_of(host: str, port: int) -> str:

@@ -39,12 +39,14 @@ class Upstream:
     close: bool = False
     """Whether every request has a connection of its own."""
 
-    @property
-    def host_header(self) -> bytes:
-        """As a client would send it."""
+    host_header: bytes = field(init=False)
+    """As a client would send it."""
+
+    def __post_init__(self) -> None:
         name = f"[{self.host}]" if ":" in self.host else self.host
         standard = self.port == _PORTS["https" if self.tls else "http"]
-        return (name if standard or self.socket else f"{name}:{self.port}").encode()
+        shown = name if standard or self.socket else f"{name}:{self.port}"
+        object.__setattr__(self, "host_header", shown.encode())
 
     def target(self, asked: bytes) -> bytes:
         """The path to ask for; what the address and the request both say (`/v1`) is said once."""

@@ -101,6 +101,12 @@ def test_what_is_no_log(tmp_path: Path, content: bytes, reason: str) -> None:
     assert read(file) == ([], [reason])
 
 
+def test_lines_that_a_logger_has_begun_are_no_table(tmp_path: Path) -> None:
+    file = tmp_path / "app.log"
+    file.write_bytes(b'10:00:00,123 INFO {"a": 1, "b": 2}\n10:00:01,123 INFO {"a": 2, "b": 3}\n')
+    assert read(file) == ([{"a": 1, "b": 2}, {"a": 2, "b": 3}], [])
+
+
 def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(b"")
     assert read(tmp_path / "log") == ([], [])

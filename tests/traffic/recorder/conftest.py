@@ -12,12 +12,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from llmctl.providers.redaction import Redactor
-from llmctl.traffic.journal import TrafficHead, TrafficJournal
-from llmctl.traffic.recorder.heads import secrets_in
+from llmctl.traffic.journal import TrafficHead
+from llmctl.traffic.recorder.child_writer import ChildWriter
 from llmctl.traffic.recorder.server import Recorder
+from llmctl.traffic.recorder.setting import Setting
 from llmctl.traffic.recorder.upstream import upstream_of
-from llmctl.traffic.recorder.writer import CallWriter
 from llmctl.traffic.store import StoredCall, TrafficStore
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -59,7 +58,7 @@ class Bench:
 
     port: int
     recorder: Recorder
-    writer: CallWriter
+    writer: ChildWriter
     store: Path
     told: list[str]
     asked: list[bytes] = field(default_factory=list)
@@ -78,6 +77,7 @@ class Bench:
 
     async def calls(self) -> list[StoredCall]:
         """What is in the store, once everything that was handed over is."""
+        self.recorder.hand_over()
         await asyncio.to_thread(self.writer.flush, 10.0)
         return list(TrafficStore(self.store).calls())
 
@@ -118,14 +118,10 @@ def recording(tmp_path: Path) -> Started:
 
     @asynccontextmanager
     async def at(address: str) -> AsyncIterator[Bench]:
-        redactor = Redactor({})
         told: list[str] = []
         store = tmp_path / ".llmctl"
-        head = TrafficHead("record", (address,))
-        writer = CallWriter(lambda: TrafficJournal(store, head, redactor), told.append)
-        recorder = Recorder(
-            upstream_of(address), writer, b"x-llmctl-prompt", lambda one: redactor.learn(secrets_in(one.fields))
-        )
+        writer = ChildWriter(Setting(store, TrafficHead("record", (address,))), told.append)
+        recorder = Recorder(upstream_of(address), writer)
         bench = Bench(await recorder.start("127.0.0.1", 0), recorder, writer, store, told)
         try:
             yield bench

@@ -376,7 +376,7 @@ async def test_what_is_no_request_is_refused(recording: Started, sent: bytes) ->
 
 
 async def test_a_client_slower_than_the_upstream_holds_it_back(recording: Started) -> None:
-    big = b"[" + b"1," * 15_000_000 + b"1]"
+    big = b'"' + b"x" * 30_000_000 + b'"'
     halted = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
