@@ -42,5 +42,5 @@ async def test_without_tools_no_call_is_right(tmp_path: Path) -> None:
 
 def test_tools_are_kept_for_a_run_that_is_taken_up_again() -> None:
     prompt = offering(tool("integer")).prompt
-    assert replace(offering(), prompt=prompt_from_data(prompt_data(prompt))).tools == (tool("integer"),)
+    assert replace(offering(), prompt=prompt_from_data(prompt_data(prompt))).tools({}) == (tool("integer"),)
     assert Context(output="").tools == ()
