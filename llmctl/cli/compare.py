@@ -21,7 +21,7 @@ __all__ = ["compare"]
 def compare(
     ctx: typer.Context,
     side: Annotated[
-        str, typer.Argument(metavar="[RUN|SIDE]", help="A run, a label, a prompt, or a git revision; default: @last.")
+        str, typer.Argument(metavar="RUN|SIDE", help="A run, a label, a prompt, or a git revision; default: @last.")
     ] = "@last",
     banks: BankOption = None,
     prompts: PromptOption = None,

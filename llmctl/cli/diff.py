@@ -30,8 +30,8 @@ _SIDE = "A run, a label, a prompt, or a git revision"
 
 def diff(
     ctx: typer.Context,
-    a: Annotated[str | None, typer.Argument(metavar="[A]", help=f"{_SIDE}; default: HEAD.")] = None,
-    b: Annotated[str | None, typer.Argument(metavar="[B]", help=f"{_SIDE}; default: the files here.")] = None,
+    a: Annotated[str | None, typer.Argument(metavar="A", help=f"{_SIDE}; default: HEAD.")] = None,
+    b: Annotated[str | None, typer.Argument(metavar="B", help=f"{_SIDE}; default: the files here.")] = None,
     banks: BankOption = None,
     prompts: PromptOption = None,
     models: ModelOption = None,

@@ -26,7 +26,7 @@ _SELECTION = "What is run"
 _SENDING = "How it is sent"
 _AGAIN = "Runs that were made before"
 
-Banks = Annotated[list[str] | None, typer.Argument(metavar="[BANK]...", help="Names or paths; default: all banks.")]
+Banks = Annotated[list[str] | None, typer.Argument(metavar="BANK", help="Names or paths; default: all banks.")]
 Prompts = Annotated[
     list[str] | None,
     typer.Option("-p", "--prompt", metavar="P[@REV]", help="Run this prompt, at a git revision if given. Repeatable."),

@@ -90,7 +90,7 @@ def _text_of(directory: Path, name: str) -> str:
 def import_(
     ctx: typer.Context,
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Files, patterns, folders; - is standard input.")
+        list[str], typer.Argument(metavar="FILE", help="Files, patterns, folders; - is standard input.")
     ],
     maps: Annotated[
         list[str] | None,
@@ -143,7 +143,7 @@ def _told(done: FeedbackImport, *, as_json: bool) -> None:
 def implicit(
     ctx: typer.Context,
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="FILE...", help="Rows with the final text; - is standard input.")
+        list[str] | None, typer.Argument(metavar="FILE", help="Rows with the final text; - is standard input.")
     ] = None,
     drafts: Annotated[
         list[str] | None, typer.Option("--drafts", metavar="FILE", help="Drafts in a file apart (repeatable).")

@@ -33,7 +33,7 @@ def replay(
     ctx: typer.Context,
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SOURCE]...", help="Files, imported first; or an import's id, @last. Default: all."),
+        typer.Argument(metavar="SOURCE", help="Files, imported first; or an import's id, @last. Default: all."),
     ] = None,
     models: Candidates = None,
     prompts: Prompts = None,

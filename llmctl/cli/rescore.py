@@ -26,7 +26,7 @@ def rescore(
     ctx: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help="An id, its first characters, @last, or a label.")],
     banks: Annotated[
-        list[str] | None, typer.Argument(metavar="[BANK]...", help="Only these banks of the run; default: all of them.")
+        list[str] | None, typer.Argument(metavar="BANK", help="Only these banks of the run; default: all of them.")
     ] = None,
     judge: Annotated[
         bool, typer.Option("--judge", help="Ask the judges again; else their scores are kept, and marked if stale.")

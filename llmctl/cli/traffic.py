@@ -51,7 +51,7 @@ Where = Annotated[
 def import_(
     ctx: typer.Context,
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Files, patterns, folders; - is standard input.")
+        list[str], typer.Argument(metavar="FILE", help="Files, patterns, folders; - is standard input.")
     ],
     log_format: Annotated[
         str | None, typer.Option("--format", metavar="NAME", help="Of all files. Default: what each document says.")

@@ -54,10 +54,13 @@ class Counts:
         "passed",
         "sent",
         "spent",
+        "unjudged",
     )
 
     def __init__(self) -> None:
         self.done = self.passed = self.failed = self.errors = self.cached = self.sent = 0
+        self.unjudged = 0
+        """Of `errors`: answers that no evaluator was there for."""
         self.input_tokens = RunningSum()
         self.output_tokens = RunningSum()
         self.cost = RunningSum()
@@ -68,6 +71,7 @@ class Counts:
         self.done += 1
         if not (has_evidence(result) if evidence is None else evidence):
             self.errors += 1
+            self.unjudged += result.outcome.evidence and not result.scores
         elif result.passed:
             self.passed += 1
         else:
@@ -85,7 +89,7 @@ class Counts:
 
     def merge(self, other: Counts) -> None:
         """Count everything that the other has counted."""
-        for name in ("done", "passed", "failed", "errors", "cached", "sent"):
+        for name in ("done", "passed", "failed", "errors", "unjudged", "cached", "sent"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.input_tokens.merge(other.input_tokens)
         self.output_tokens.merge(other.output_tokens)

@@ -109,11 +109,15 @@ class Progress:
         if self._phase:
             return f"{self._phase} ..."
         counts = self._counts
-        parts = [f"{count(counts.done)}/{count(self._planned)}", f"{count(counts.passed)} passed"]
+        parts = [f"{count(counts.done)}/{count(self._planned)}"]
+        if counts.unjudged:
+            parts.append(f"{count(counts.unjudged)} answered")
+        if counts.passed or not counts.unjudged:
+            parts.append(f"{count(counts.passed)} passed")
         if counts.failed:
             parts.append(f"{count(counts.failed)} failed")
-        if counts.errors:
-            parts.append(f"{count(counts.errors)} without evidence")
+        if counts.errors > counts.unjudged:
+            parts.append(f"{count(counts.errors - counts.unjudged)} without evidence")
         if counts.cached:
             parts.append(f"{count(counts.cached)} reused")
         pace = self._pace()

@@ -52,6 +52,14 @@ def test_the_line_counts_everything() -> None:
     )
 
 
+def test_answers_that_nobody_judges_are_no_missing_evidence() -> None:
+    progress = Progress(Console(file=io.StringIO()), 40, clock=Clock())
+    for number in range(6):
+        progress.update(result(str(number), passed=None, score=None, scores=()))
+    progress.update(timed_out("b"))
+    assert progress.line().startswith("7/40  6 answered  1 without evidence  ")
+
+
 def test_reused_answers_do_not_make_it_look_fast() -> None:
     clock = Clock()
     progress = Progress(Console(file=io.StringIO()), 40, clock=clock)
