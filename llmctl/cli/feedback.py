@@ -89,9 +89,7 @@ def _text_of(directory: Path, name: str) -> str:
 @app.command("import", short_help="Import what another tool kept.")
 def import_(
     ctx: typer.Context,
-    files: Annotated[
-        list[str], typer.Argument(metavar="FILE", help="Files, patterns, folders; - is standard input.")
-    ],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files, patterns, folders; - is standard input.")],
     maps: Annotated[
         list[str] | None,
         typer.Option(

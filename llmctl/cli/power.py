@@ -23,9 +23,7 @@ _SIDE = "A run, a label, a prompt, or a git revision"
 def power(
     ctx: typer.Context,
     a: Annotated[str | None, typer.Argument(metavar="A", help=f"{_SIDE}; default: the files here.")] = None,
-    b: Annotated[
-        str | None, typer.Argument(metavar="B", help="A second side, whose answers differ from A's.")
-    ] = None,
+    b: Annotated[str | None, typer.Argument(metavar="B", help="A second side, whose answers differ from A's.")] = None,
     banks: BankOption = None,
     prompts: PromptOption = None,
     models: ModelOption = None,

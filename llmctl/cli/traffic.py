@@ -50,9 +50,7 @@ Where = Annotated[
 @app.command("import", short_help="Import logged calls.")
 def import_(
     ctx: typer.Context,
-    files: Annotated[
-        list[str], typer.Argument(metavar="FILE", help="Files, patterns, folders; - is standard input.")
-    ],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files, patterns, folders; - is standard input.")],
     log_format: Annotated[
         str | None, typer.Option("--format", metavar="NAME", help="Of all files. Default: what each document says.")
     ] = None,

@@ -43,7 +43,7 @@ def prompt_data(prompt: Prompt) -> Data:
         "tools": list(prompt.tools),
         "tool_choice": prompt.tool_choice,
         "target": target_data(prompt.target) if prompt.target else None,
-        **({"recorded": True} if prompt.recorded else {}),
+        "recorded": prompt.recorded,
         "description": prompt.description,
         "rev": prompt.rev,
         "commit": prompt.commit,
